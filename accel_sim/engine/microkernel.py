@@ -1,0 +1,159 @@
+"""The inner product: rows of unsigned bytes times a packed matrix of signed bytes, accumulated in wrapping int32.
+
+On processors with AVX-512 VNNI one register tile is emitted through LLVM (``vpdpbusd``: four products a lane, no saturation); elsewhere
+a plain loop computes the same integers. Both read the same packed matrix.
+"""
+
+import os
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+from accel_sim.engine.jit import cpu_has, jit
+
+LANES = 16
+ROWS = 12  # rows of a register tile: with two vectors of columns 24 of the 32 registers accumulate
+HAS_VNNI = cpu_has("avx512vnni") and cpu_has("avx512f")
+
+
+def portable() -> bool:
+    """Whether ``ACCEL_SIM_PORTABLE`` asks for the path without processor-specific instructions (same bytes)."""
+    return bool(os.environ.get("ACCEL_SIM_PORTABLE"))
+
+
+def _tile(vectors: int):  # type: ignore[no-untyped-def]
+    vector = ir.VectorType(ir.IntType(32), LANES)
+
+    @intrinsic
+    def tile(typingctx, a, lda, b, k4, c, ldc):  # type: ignore[no-untyped-def]
+        """c[12, 16 * vectors] = a[12, 4 * k4] @ b; addresses as integers, `lda` in bytes, `ldc` in int32 elements."""
+
+        def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+            a, lda, b, k4, c, ldc = args
+            byte_pointer, i32, i64 = ir.IntType(8).as_pointer(), ir.IntType(32), ir.IntType(64)
+            name = "llvm.x86.avx512.vpdpbusd.512"
+            dot = builder.module.globals.get(name) or ir.Function(
+                builder.module, ir.FunctionType(vector, [vector] * 3), name
+            )
+            a, b, c = (builder.inttoptr(pointer, byte_pointer) for pointer in (a, b, c))
+
+            def load(pointer, kind):  # type: ignore[no-untyped-def]
+                return builder.load(builder.bitcast(pointer, kind.as_pointer()), align=1)
+
+            entry = builder.block
+            head, body, done = (builder.function.append_basic_block(n) for n in ("k.head", "k.body", "k.done"))
+            builder.branch(head)
+            builder.position_at_end(head)
+            k = builder.phi(i64)
+            k.add_incoming(ir.Constant(i64, 0), entry)
+            sums = [[builder.phi(vector) for _ in range(vectors)] for _ in range(ROWS)]
+            for row in sums:
+                for phi in row:
+                    phi.add_incoming(ir.Constant(vector, [0] * LANES), entry)
+            builder.cbranch(builder.icmp_signed("<", k, k4), body, done)
+
+            builder.position_at_end(body)
+            panel = builder.mul(k, ir.Constant(i64, vectors * 64))
+            columns = [
+                load(builder.gep(b, [builder.add(panel, ir.Constant(i64, 64 * j))]), vector) for j in range(vectors)
+            ]
+            undefined = ir.Constant(vector, ir.Undefined)
+            splat = ir.Constant(vector, [0] * LANES)
+            for i in range(ROWS):
+                place = builder.add(builder.mul(k, ir.Constant(i64, 4)), builder.mul(lda, ir.Constant(i64, i)))
+                four = load(builder.gep(a, [place]), i32)
+                first = builder.insert_element(undefined, four, ir.Constant(i32, 0))
+                four = builder.shuffle_vector(first, undefined, splat)
+                for j in range(vectors):
+                    sums[i][j].add_incoming(builder.call(dot, [sums[i][j], four, columns[j]]), body)
+            k.add_incoming(builder.add(k, ir.Constant(i64, 1)), body)
+            builder.branch(head)
+
+            builder.position_at_end(done)
+            for i in range(ROWS):
+                for j in range(vectors):
+                    place = builder.add(builder.mul(ldc, ir.Constant(i64, 4 * i)), ir.Constant(i64, 64 * j))
+                    pointer = builder.bitcast(builder.gep(c, [place]), vector.as_pointer())
+                    builder.store(sums[i][j], pointer, align=1)
+            return context.get_dummy_value()
+
+        return types.void(*[types.intp] * 6), codegen
+
+    return tile
+
+
+@jit
+def rows_portable(a, packed, acc):  # type: ignore[no-untyped-def]
+    """``acc[r, n] = sum_k a[r, k] * w[k, n]`` in plain loops."""
+    rows, depth = a.shape
+    columns = acc.shape[1]
+    for r in range(rows):
+        n = 0
+        while n < columns:
+            width = 32 if n + 32 <= columns else 16
+            for lane in range(width):
+                acc[r, n + lane] = 0
+            for k4 in range(depth // 4):
+                start = n * depth + k4 * width * 4
+                for lane in range(width):
+                    total = np.int32(0)
+                    for j in range(4):
+                        total += np.int32(a[r, 4 * k4 + j]) * np.int32(packed[start + 4 * lane + j])
+                    acc[r, n + lane] += total
+            n += width
+
+
+if HAS_VNNI:
+    _tile1, _tile2 = _tile(1), _tile(2)
+
+    @jit
+    def rows_fast(a, packed, acc):  # type: ignore[no-untyped-def]
+        """``acc[r, n] = sum_k a[r, k] * w[k, n]``; rows a multiple of 12."""
+        rows, depth = a.shape
+        columns = acc.shape[1]
+        base = packed.ctypes.data
+        n = 0
+        while n + 32 <= columns:
+            for m in range(0, rows, ROWS):
+                _tile2(a.ctypes.data + m * depth, depth, base + n * depth, depth // 4,
+                       acc.ctypes.data + 4 * (m * columns + n), columns)  # fmt: skip
+            n += 32
+        if n < columns:
+            for m in range(0, rows, ROWS):
+                _tile1(a.ctypes.data + m * depth, depth, base + n * depth, depth // 4,
+                       acc.ctypes.data + 4 * (m * columns + n), columns)  # fmt: skip
+else:
+    rows_fast = rows_portable
+
+
+@jit
+def rows_times_matrix(a, packed, acc, portable):  # type: ignore[no-untyped-def]
+    """Choose the path. The choice is an argument, not a global, because compiled callers are cached on disk."""
+    if portable:
+        rows_portable(a, packed, acc)
+    else:
+        rows_fast(a, packed, acc)
+
+
+def pack(matrix: NDArray[np.int8]) -> tuple[NDArray[np.int8], int, int]:
+    """Pack a (depth, columns) matrix of signed bytes into panels of 32 (the last one 16, if that suffices) columns.
+
+    Returns
+    -------
+    packed : ndarray of int8, flat
+        Panel by panel: groups of four consecutive depths, in them the columns, in them the four values.
+    depth, columns
+        Padded to multiples of 4 and of 16; the padding is zero.
+    """
+    depth = -(-matrix.shape[0] // 4) * 4
+    columns = -(-matrix.shape[1] // 16) * 16
+    padded = np.zeros((depth, columns), np.int8)
+    padded[: matrix.shape[0], : matrix.shape[1]] = matrix
+    panels = []
+    for start in range(0, columns, 32):
+        part = padded[:, start : start + 32]
+        panels.append(part.reshape(depth // 4, 4, part.shape[1]).transpose(0, 2, 1).reshape(-1))
+    return np.concatenate(panels), depth, columns

@@ -1,0 +1,77 @@
+"""MaxPool, AveragePool and GlobalAveragePool."""
+
+from dataclasses import replace
+
+import numpy as np
+import onnx
+
+from accel_sim.model.context import Context, attribute
+from accel_sim.model.fusion import pool_epilogue, vanishes
+from accel_sim.model.graph import AveragePool, GlobalAveragePool, MaxPool, Operation
+from accel_sim.model.operators.windows import pool_window
+from accel_sim.model.values import Code, Expression, Real, Target, UnsupportedError
+
+F32 = np.float32
+
+
+def max_pool(ctx: Context, node: onnx.NodeProto, name: str) -> None:
+    """MaxPool: exact on codes; on 8-bit tensors directly as well."""
+    if len(node.output) > 1 and node.output[1]:
+        raise UnsupportedError("MaxPool with indices")
+    if isinstance(ctx.value(node.input[0]), Code):
+        source = ctx.code(node.input[0])
+        window, out, _ = pool_window(node, source.shape)
+        target = replace(source, name=node.output[0], shape=(*source.shape[:2], *out))
+        ctx.emit(name, node.op_type, MaxPool(window), (source.name,), target, (name,))
+        return
+    x = ctx.real(node.input[0])
+    window, out, _ = pool_window(node, x.shape)
+
+    def build(target: Target) -> Operation:
+        return MaxPool(window)
+
+    ctx.values[node.output[0]] = Expression(
+        node.op_type, name, node.output[0], (*x.shape[:2], *out), (x.tensor,), build,
+        sources=(*x.sources, name), keeps=x.side, takes_curves=False,
+    )  # fmt: skip
+
+
+def average_pool(ctx: Context, node: onnx.NodeProto, name: str) -> None:
+    """AveragePool: onnxruntime's float32 arithmetic, fused or not."""
+    x = ctx.real(node.input[0])
+    window, out, over = pool_window(node, x.shape)
+    include = bool(attribute(node, "count_include_pad", 0))
+    if include and any(over):
+        raise UnsupportedError("AveragePool with count_include_pad and windows that reach past the padding")
+
+    def build(target: Target) -> Operation:
+        fused = vanishes(target) and x.side[2] == target.side[2]
+        if fused and window.kernel == tuple(([1, *x.shape[2:]])[-2:]) and not any(window.pads) and out == (1,) * len(out):
+            # onnxruntime hands a window that covers the whole input to its global kernel, which rounds differently.
+            return _global(ctx, x, target)
+        return AveragePool(window, include, x.side, target.side, fused, () if fused else target.curves)
+
+    ctx.values[node.output[0]] = Expression(
+        node.op_type, name, node.output[0], (*x.shape[:2], *out), (x.tensor,), build, sources=(*x.sources, name)
+    )
+
+
+def global_average_pool(ctx: Context, node: onnx.NodeProto, name: str) -> None:
+    """GlobalAveragePool: an integer sum and one multiplication."""
+    x = ctx.real(node.input[0])
+    if len(x.shape) < 3:
+        raise UnsupportedError(f"GlobalAveragePool of shape {x.shape}")
+
+    def build(target: Target) -> Operation:
+        return _global(ctx, x, target)
+
+    shape = (*x.shape[:2], *(1 for _ in x.shape[2:]))
+    ctx.values[node.output[0]] = Expression(
+        node.op_type, name, node.output[0], shape, (x.tensor,), build, sources=(*x.sources, name)
+    )
+
+
+def _global(ctx: Context, x: Real, target: Target) -> GlobalAveragePool:
+    count = F32(np.prod(x.shape[2:]))
+    factor = F32(x.side[0]) / (F32(target.side[0]) * count)
+    return GlobalAveragePool(x.side[1], pool_epilogue(factor, F32(x.side[0]) / count, target, ctx.mode))

@@ -1,0 +1,303 @@
+"""The Python interface: load a model, run it, verify it, inject faults, run campaigns."""
+
+import functools
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accel_sim.bundled import resolve
+from accel_sim.campaign import Store, Task, collect, make_plan, summarise
+from accel_sim.engine import Engine
+from accel_sim.errors import InputError, UsageError
+from accel_sim.faults import Criterion, Fault, Injector, Verdict, choose_criterion, make_space
+from accel_sim.inputs import Images, split_images
+from accel_sim.model import Graph, import_onnx
+from accel_sim.numerics import NUMERICS_VERSION
+from accel_sim.reference import Reference, host_runner, reference
+from accel_sim.verification import Verification, verify
+
+Array = NDArray[Any]
+FaultLike = Fault | Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class RunResult:
+    """Outputs of one or several inferences: ``outputs`` maps names to arrays laid out as the inputs were."""
+
+    outputs: Mapping[str, Array]
+    images: int
+
+
+@dataclass(frozen=True, eq=False)
+class InjectionResult:
+    """One injected fault.
+
+    Attributes
+    ----------
+    outputs
+        Faulty outputs of all images.
+    outcome
+        ``masked``, ``tolerable``, ``critical`` or ``due``.
+    changed_fraction
+        Share of decisions that changed, mean over images.
+    fault
+        The fault.
+    """
+
+    outputs: Mapping[str, Array]
+    outcome: str
+    changed_fraction: float
+    fault: Fault
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the public JSON form, without the outputs."""
+        return {"outcome": self.outcome, "changed_fraction": self.changed_fraction, "fault": self.fault.to_json()}
+
+
+@dataclass(frozen=True, eq=False)
+class MakeEvaluator:
+    """Builds the evaluator of a campaign, in this process or in a worker."""
+
+    model: bytes
+    arithmetic: str
+    images: tuple[Mapping[str, Array], ...]
+    criterion: Criterion
+
+    def __call__(self) -> "Evaluator":
+        """Load the model and make the golden runs."""
+        engine = Engine(import_onnx(self.model, arithmetic=self.arithmetic), host_runner)
+        return Evaluator(Injector(engine, self.images, self.criterion))
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluator:
+    """Judges faults one by one."""
+
+    injector: Injector
+
+    def evaluate(self, fault: Fault) -> Verdict:
+        """Return the verdict of one fault."""
+        return self.injector.evaluate(fault)
+
+
+class Model:
+    """A quantised model ready to run; made by :func:`load`.
+
+    Attributes
+    ----------
+    graph
+        The imported model.
+    path
+        Where it came from.
+    """
+
+    def __init__(self, path: Path, arithmetic: str) -> None:
+        self.path, self.arithmetic = path, arithmetic
+        self.graph: Graph = import_onnx(path, arithmetic=arithmetic)
+        self.engine = Engine(self.graph, host_runner)
+
+    @functools.cached_property
+    def _bytes(self) -> bytes:
+        from accel_sim.model.source import read_model
+
+        return read_model(self.path)[0].SerializeToString()
+
+    @functools.cached_property
+    def reference(self) -> Reference:
+        """onnxruntime on the same file, in the configuration that defines the right answer."""
+        return reference(self._bytes)
+
+    def images(self, inputs: Mapping[str, Any] | Images, label: str = "inputs") -> Images:
+        """Check inputs and split them into images."""
+        return inputs if isinstance(inputs, Images) else split_images(self.graph, inputs, label)
+
+    def run(self, inputs: Mapping[str, Any] | Images) -> RunResult:
+        """Run one inference per image.
+
+        Parameters
+        ----------
+        inputs
+            Input name to array, of the model's own type and shape; several images along the batch axis or an extra leading axis.
+        """
+        images = self.images(inputs)
+        outputs: list[Mapping[str, Array]] = [
+            self.engine.outputs(self.engine.run(image)) for image in images.items
+        ]
+        return RunResult(images.join(outputs), len(images.items))
+
+    def verify(self, inputs: Mapping[str, Any] | Images | None = None) -> Verification:
+        """Compare with onnxruntime, node by node with the reference's own inputs, and end to end.
+
+        Parameters
+        ----------
+        inputs
+            As for :meth:`run`; one image of seeded random values when omitted.
+        """
+        images = self.images(inputs) if inputs is not None else self.images(random_inputs(self.graph))
+        return verify(self.engine, self.reference, images.items)
+
+    @overload
+    def inject(
+        self, inputs: Mapping[str, Any] | Images, fault: FaultLike, *, criterion: str | None = None
+    ) -> InjectionResult: ...
+
+    @overload
+    def inject(
+        self, inputs: Mapping[str, Any] | Images, fault: Sequence[FaultLike], *, criterion: str | None = None
+    ) -> list[InjectionResult]: ...
+
+    def inject(
+        self,
+        inputs: Mapping[str, Any] | Images,
+        fault: FaultLike | Sequence[FaultLike],
+        *,
+        criterion: str | None = None,
+    ) -> InjectionResult | list[InjectionResult]:
+        """Inject one fault, or each of a list on its own (the golden run is made once).
+
+        Raises
+        ------
+        InputError
+            The fault does not exist in this model.
+        """
+        images = self.images(inputs)
+        single = isinstance(fault, Fault | Mapping)
+        given: list[Any] = [fault] if single else list(fault)  # type: ignore[arg-type]
+        faults = [f if isinstance(f, Fault) else Fault.from_json(f) for f in given]
+        for item in faults:
+            make_space(item.space, self.graph, len(images.items)).check(item)
+        injector = Injector(self.engine, images.items, choose_criterion(self.graph, criterion))
+        results = []
+        for item in faults:
+            done = injector.inject(item)
+            outputs = images.join(list(done.outputs))
+            results.append(InjectionResult(outputs, done.verdict.outcome, done.verdict.changed_fraction, item))
+        return results[0] if single else results
+
+    def campaign(
+        self,
+        inputs: Mapping[str, Any] | Images,
+        *,
+        space: str = "parameters",
+        results: str | Path,
+        faults: int | None = None,
+        margin: float | None = None,
+        confidence: float = 0.95,
+        strata: str = "uniform",
+        seed: int = 0,
+        workers: int = 1,
+        criterion: str | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> dict[str, Any]:
+        """Run a statistical fault-injection campaign, or go on with an interrupted one.
+
+        Parameters
+        ----------
+        space
+            ``parameters`` or ``activations``.
+        results
+            SQLite file that receives one row per fault; an existing one of the same campaign is completed.
+        faults
+            Number of faults: in all (``uniform``), per parameter set (``set``) or per set and bit (``set-bit``).
+        margin, confidence
+            Instead of `faults`: margin of error and confidence for Leveugle's sample size. `confidence` is also the level of the
+            reported intervals.
+        strata
+            ``uniform``, ``set`` or ``set-bit``.
+        seed
+            Chooses the faults; fault i is a function of (seed, i) alone.
+        workers
+            Processes.
+        criterion
+            ``segmentation``, ``classification`` or ``any``; chosen from the model when omitted.
+
+        Returns
+        -------
+        dict
+            The public JSON form: counts, estimates with intervals, strata.
+        """
+        images = self.images(inputs)
+        chosen = choose_criterion(self.graph, criterion)
+        place = make_space(space, self.graph, len(images.items))
+        plan = make_plan(place.strata, strata, seed, faults=faults, margin=margin, confidence=confidence)
+        task = Task(
+            model=self.graph.file_hash,
+            inputs=images.digest(),
+            space=place.describe(),
+            criterion={"name": chosen.name, "output": chosen.output},
+            design=strata,
+            seed=seed,
+            numerics=f"{NUMERICS_VERSION}:{self.arithmetic}",
+            packages=_packages(self.graph),
+        )
+        make_evaluator = MakeEvaluator(self._bytes, self.arithmetic, images.items, chosen)
+        with Store.open(results, task, plan, confidence) as store:
+            collect(task, place, plan, store, make_evaluator, workers, progress)
+            return {"model": self.graph.name, "images": len(images.items), **summarise(store, plan, confidence)}
+
+
+def _packages(graph: Graph) -> dict[str, str]:
+    """Versions that can change a row: onnxruntime only where it runs a part of the model."""
+    found = {"accel_sim": "results-1"}
+    if any(node.on_host and node.reason for node in graph.nodes):
+        try:
+            found["onnxruntime"] = version("onnxruntime")
+        except PackageNotFoundError:
+            found["onnxruntime"] = "unknown"
+    return found
+
+
+def random_inputs(graph: Graph, seed: int = 0) -> dict[str, Array]:
+    """Make one image of random values: all codes for 8-bit inputs, standard normal for real ones."""
+    rng = np.random.default_rng(seed)
+    made: dict[str, Array] = {}
+    for name in graph.inputs:
+        tensor = graph.tensors[name]
+        dtype = np.dtype(tensor.dtype)
+        if dtype.kind in "iu":
+            limit = np.iinfo(dtype)
+            low, high = (limit.min, limit.max) if tensor.is_code else (0, 1)
+            made[name] = rng.integers(low, high, tensor.shape, dtype, endpoint=True)
+        elif dtype.kind == "f":
+            made[name] = rng.standard_normal(tensor.shape).astype(dtype)
+        else:
+            raise InputError(f"input {name!r} has type {dtype}, for which no random value can be made; give --inputs")
+    return made
+
+
+def load(path: str | Path, *, arithmetic: str = "onnxruntime") -> Model:
+    """Load a quantised ONNX model.
+
+    Parameters
+    ----------
+    path
+        An ONNX file, or the name of a bundled model (``hsi-unet-relu``).
+    arithmetic
+        ``onnxruntime`` (default), ``dpu`` or ``gemmlowp``.
+
+    Raises
+    ------
+    ModelError
+        The file cannot be read, or nothing in it can run on the accelerator.
+    """
+    if not isinstance(path, str | Path):
+        raise UsageError(f"load takes a path or the name of a bundled model, not {type(path).__name__}")
+    return Model(resolve(path), arithmetic)
+
+
+def read_fault(text: str) -> list[Fault]:
+    """Parse a fault, or a list of faults, from JSON text."""
+    try:
+        record = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError(f"fault: not JSON ({error.msg} at position {error.pos}): {text[:80]!r}") from error
+    records = record if isinstance(record, list) else [record]
+    if not records:
+        raise InputError("fault: an empty list")
+    return [Fault.from_json(r) for r in records]

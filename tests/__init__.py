@@ -1,0 +1,1 @@
+"""Tests of accel_sim, one folder per kind of evidence."""

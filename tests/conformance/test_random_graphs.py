@@ -1,0 +1,132 @@
+"""Random quantised graphs against onnxruntime, node by node and end to end.
+
+``ACCEL_SIM_RANDOM_GRAPHS`` sets how many graphs (300 by default), ``ACCEL_SIM_RANDOM_FIRST`` the first seed.
+"""
+
+import os
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+
+import accel_sim
+from tests.conformance.onnxruntime_runs import optimised, run_model
+from tests.conformance.verdict import field, nodes_of
+from tests.generators import FEATURES, OPERATORS, coverage, random_graph
+
+FIRST = int(os.environ.get("ACCEL_SIM_RANDOM_FIRST", "0"))
+COUNT = int(os.environ.get("ACCEL_SIM_RANDOM_GRAPHS", "300"))
+BATCH = 50
+PLAIN_BOUND, CURVE_BOUND = 1e-4, 1e-3
+SUMS = {"Conv", "ConvTranspose", "Gemm", "MatMul"}
+CURVES = {"LeakyRelu", "Sigmoid", "HardSigmoid", "HardSwish", "Tanh", "PRelu"}
+BATCHES = [range(start, min(start + BATCH, FIRST + COUNT)) for start in range(FIRST, FIRST + COUNT, BATCH)]
+
+
+@dataclass
+class Totals:
+    """Sums over all graphs of a run."""
+
+    graphs: int = 0
+    nodes: dict[str, int] = dataclass_field(default_factory=dict)
+    compared: dict[str, int] = dataclass_field(default_factory=dict)
+    mismatched: dict[str, int] = dataclass_field(default_factory=dict)
+    exact_graphs: int = 0
+
+    def add(self, kind: str, node: Any) -> None:
+        for totals, value in (
+            (self.nodes, 1),
+            (self.compared, field(node, "compared")),
+            (self.mismatched, field(node, "mismatched")),
+        ):
+            totals[kind] = totals.get(kind, 0) + value
+
+
+TOTALS = Totals()
+
+
+def curved_sums(model: onnx.ModelProto) -> set[str]:
+    """Names of the nodes and tensors of every group in which a curve follows a sum of products without a Q between."""
+    producer = {name: node for node in model.graph.node for name in node.output}
+    found: set[str] = set()
+    for node in model.graph.node:
+        if node.op_type != "QuantizeLinear":
+            continue
+        chain, current = [node], producer.get(node.input[0])
+        while current is not None and current.op_type not in ("DequantizeLinear", "QuantizeLinear"):
+            chain.append(current)
+            current = next((producer[name] for name in current.input if name in producer), None)
+        kinds = {link.op_type for link in chain}
+        if kinds & SUMS and kinds & CURVES:
+            found |= {link.name for link in chain} | {name for link in chain for name in link.output}
+    return found
+
+
+def check(seed: int) -> list[str]:
+    """Compare one graph; returns what is wrong with it."""
+    model, feeds = random_graph(seed)
+    session = accel_sim.load(model.SerializeToString())
+    verdict: Any = session.verify(feeds)
+    outputs, expected = session.run(feeds).outputs, run_model(model, feeds)
+    curves, wrong = curved_sums(model), []
+    for node in nodes_of(verdict):
+        reference, mismatched = field(node, "reference"), field(node, "mismatched")
+        kind = "integer" if reference == "integer" else "curve" if field(node, "name") in curves else "float"
+        TOTALS.add(kind, node)
+        story = f"seed {seed} node {field(node, 'name')} ({field(node, 'op')}, {reference}): "
+        if reference == "integer" and mismatched:
+            wrong.append(f"{story}{mismatched} of {field(node, 'compared')} differ, up to {field(node, 'max_lsb')}")
+        elif field(node, "max_lsb") > 1:
+            wrong.append(f"{story}{field(node, 'max_lsb')} LSB off")
+    exact = all(field(node, "reference") == "integer" for node in nodes_of(verdict))
+    TOTALS.graphs += 1
+    TOTALS.exact_graphs += exact
+    for name, value in expected.items():
+        if outputs[name].dtype != value.dtype or outputs[name].shape != value.shape:
+            wrong.append(f"seed {seed} output {name}: {outputs[name].dtype}{outputs[name].shape}")
+        elif exact and not np.array_equal(outputs[name], value):
+            wrong.append(f"seed {seed} output {name} differs although every node is integer")
+    return wrong
+
+
+@pytest.mark.parametrize("seeds", BATCHES, ids=lambda seeds: f"{seeds.start}-{seeds.stop - 1}")
+def test_graphs_agree_with_onnxruntime(seeds: range) -> None:
+    wrong = [line for seed in seeds for line in check(seed)]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_rate_of_single_steps_where_onnxruntime_computes_in_float(capsys: pytest.CaptureFixture[str]) -> None:
+    if not TOTALS.graphs:
+        pytest.skip("runs after the graphs of this module, in the same process")
+    with capsys.disabled():
+        print(f"\n{TOTALS.graphs} random graphs, {TOTALS.exact_graphs} of them integer throughout:")
+        for kind in sorted(TOTALS.nodes):
+            counts = TOTALS.nodes[kind], TOTALS.compared[kind], TOTALS.mismatched[kind]
+            print("  {:8s} {:6d} nodes {:9d} values compared {:5d} mismatched".format(kind, *counts))
+    for kind, bound in (("float", PLAIN_BOUND), ("curve", CURVE_BOUND)):
+        # One step in a small run is no rate: allow for the Poisson spread of the expected count.
+        allowed = bound * TOTALS.compared.get(kind, 0)
+        assert TOTALS.mismatched.get(kind, 0) <= allowed + 3 * np.sqrt(allowed)
+
+
+def test_same_seed_gives_the_same_bytes() -> None:
+    for seed in range(5):
+        (first, feeds), (second, again) = random_graph(seed), random_graph(seed)
+        assert first.SerializeToString(deterministic=True) == second.SerializeToString(deterministic=True)
+        assert all(np.array_equal(feeds[name], again[name]) for name in feeds)
+
+
+def test_generator_reaches_every_operator_and_feature() -> None:
+    reached: set[str] = set()
+    kernels: set[str] = set()
+    for seed in range(300):
+        model, _ = random_graph(seed)
+        reached |= coverage(model)
+        if seed < 100:
+            onnx.checker.check_model(model, full_check=True)
+            kernels |= {node.op_type for node in optimised(model).graph.node}
+    assert not set(OPERATORS + FEATURES) - reached
+    assert kernels >= {"QLinearConv", "QLinearMatMul", "QGemm", "QLinearAdd", "QLinearConcat", "FusedConv", "Conv"}
