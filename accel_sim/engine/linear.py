@@ -4,47 +4,76 @@
 import numpy as np
 
 from accel_sim.engine.jit import jit
-from accel_sim.engine.microkernel import rows_times_matrix
+from accel_sim.engine.microkernel import copy_bytes, rows_times_matrix
 from accel_sim.engine.requant import store_rows
 
 BLOCK = 96  # rows packed at a time: a multiple of the tile height whose patch stays in the second-level cache
 
 
 @jit
-def pack_rows(x, window, out_width, out_size, first, rows, channel, channels, zero, patch, sums):
+def pack_rows(x, window, out_width, out_size, first, rows, channel, channels, zero, patch, sums, summed):
     """Gather the patches of output positions ``first .. first + rows`` of the flattened (n, oh, ow) output.
 
-    `window` holds kh, kw, stride and dilation and padding: (kh, kw, sh, sw, top, left, dh, dw). Positions outside the input hold
-    the zero point. `sums` receives the sum of each patch, for weights with a zero point.
+    `window` is (kh, kw, sh, sw, top, left, dh, dw). Positions outside the input hold the zero point. Where `summed`, `sums` receives
+    the sum of each patch, for weights with a zero point.
     """
     kh, kw, sh, sw, top, left, dh, dw = window
-    height, width = x.shape[1], x.shape[2]
+    height, width, stored = x.shape[1], x.shape[2], x.shape[3]
+    # A row of the window is contiguous when it takes all channels of neighbouring pixels.
+    contiguous = dw == 1 and channels == stored
     for r in range(rows):
         position = first + r
         image, rest = position // out_size, position % out_size
         oy, ox = rest // out_width, rest % out_width
+        left_edge = ox * sw - left
+        begin, end = 0, kw
+        if contiguous:
+            begin = min(max(-left_edge, 0), kw)
+            end = max(min(width - left_edge, kw), begin)
         k = 0
         for ky in range(kh):
             iy = oy * sh - top + ky * dh
-            for kx in range(kw):
-                ix = ox * sw - left + kx * dw
-                if 0 <= iy < height and 0 <= ix < width:
-                    for c in range(channels):
-                        patch[r, k + c] = x[image, iy, ix, channel + c]
-                else:
-                    for c in range(channels):
-                        patch[r, k + c] = zero
-                k += channels
-        total = np.int32(0)
-        for j in range(k):
-            total += np.int32(patch[r, j])
-        sums[r] = total
+            if iy < 0 or iy >= height:
+                patch[r, k : k + kw * channels] = zero
+                k += kw * channels
+            elif contiguous:
+                if begin:
+                    patch[r, k : k + begin * channels] = zero
+                if end < kw:
+                    patch[r, k + end * channels : k + kw * channels] = zero
+                if end > begin:
+                    source = ((image * height + iy) * width + left_edge + begin) * stored
+                    copy_bytes(
+                        patch.ctypes.data + r * patch.shape[1] + k + begin * channels,
+                        x.ctypes.data + source,
+                        (end - begin) * channels,
+                    )
+                k += kw * channels
+            else:
+                for kx in range(kw):
+                    ix = left_edge + kx * dw
+                    if 0 <= ix < width:
+                        source = ((image * height + iy) * width + ix) * stored + channel
+                        copy_bytes(patch.ctypes.data + r * patch.shape[1] + k, x.ctypes.data + source, channels)
+                    else:
+                        patch[r, k : k + channels] = zero
+                    k += channels
+        if summed:
+            total = np.int32(0)
+            for j in range(k):
+                total += np.int32(patch[r, j])
+            sums[r] = total
 
 
 @jit
-def finish_rows(acc, rows, sums, weight_zero, fixed, shift):
+def finish_rows(acc, rows, sums, summed, weight_zero, fixed, shift):
     """Turn raw products into accumulators: zero points, bias and shift; wraps modulo 2**32."""
     channels = fixed.size
+    if shift == 0 and not summed:
+        for r in range(rows):
+            for c in range(channels):
+                acc[r, c] += fixed[c]
+        return
     for r in range(rows):
         for c in range(channels):
             acc[r, c] = ((acc[r, c] - weight_zero[c] * sums[r]) << shift) + fixed[c]
@@ -60,12 +89,13 @@ def conv_group(
     patch = np.zeros((BLOCK, depth), np.uint8)
     acc = np.empty((BLOCK, columns), np.int32)
     sums = np.zeros(BLOCK, np.int32)
+    summed = np.any(weight_zero != 0)
     for first in range(0, positions, BLOCK):
         rows = min(BLOCK, positions - first)
         padded = -(-rows // 12) * 12
-        pack_rows(x, window, out_shape[1], out_shape[0] * out_shape[1], first, rows, channel, channels, zero, patch, sums)
+        pack_rows(x, window, out_shape[1], out_shape[0] * out_shape[1], first, rows, channel, channels, zero, patch, sums, summed)
         rows_times_matrix(patch[:padded], packed, acc[:padded], portable)
-        finish_rows(acc, rows, sums, weight_zero, fixed, shift)
+        finish_rows(acc, rows, sums, summed, weight_zero, fixed, shift)
         store_rows(
             acc, rows, mode, scale, significand, exponent, limits, thresholds, codes, out, first, first_channel
         )
@@ -174,12 +204,13 @@ def transpose_group(
     patch = np.zeros((BLOCK, depth), np.uint8)
     acc = np.empty((BLOCK, columns), np.int32)
     sums = np.zeros(BLOCK, np.int32)
+    summed = np.any(weight_zero != 0)
     for first in range(0, positions, BLOCK):
         rows = min(BLOCK, positions - first)
         padded = -(-rows // 12) * 12
-        pack_rows(x, plain, in_shape[1], in_shape[0] * in_shape[1], first, rows, channel, channels, 0, patch, sums)
+        pack_rows(x, plain, in_shape[1], in_shape[0] * in_shape[1], first, rows, channel, channels, 0, patch, sums, summed)
         rows_times_matrix(patch[:padded], packed, acc[:padded], portable)
-        finish_rows(acc, rows, sums, weight_zero, fixed, 0)
+        finish_rows(acc, rows, sums, summed, weight_zero, fixed, 0)
         scatter(acc, rows, first, window, in_shape, out_shape, first_channel, out_channels, total)
 
 

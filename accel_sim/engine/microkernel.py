@@ -24,6 +24,23 @@ def portable() -> bool:
     return bool(os.environ.get("ACCEL_SIM_PORTABLE"))
 
 
+@intrinsic
+def copy_bytes(typingctx, target, source, count):  # type: ignore[no-untyped-def]
+    """Copy `count` bytes between two addresses that do not overlap."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        target, source, count = args
+        pointer = ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [pointer, pointer, ir.IntType(64), ir.IntType(1)])
+        name = "llvm.memcpy.p0i8.p0i8.i64"
+        copy = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
+        ends = [builder.inttoptr(address, pointer) for address in (target, source)]
+        builder.call(copy, [*ends, count, ir.Constant(ir.IntType(1), 0)])
+        return context.get_dummy_value()
+
+    return types.void(types.intp, types.intp, types.intp), codegen
+
+
 def _tile(vectors: int):  # type: ignore[no-untyped-def]
     vector = ir.VectorType(ir.IntType(32), LANES)
 

@@ -111,6 +111,18 @@ def quantise_after_zero(values, scale, low, high, zero, out):
 
 
 @jit
+def quantise_bytes(values, scale, low, high, zero, byte, out):
+    """QuantizeLinear on flat float32 values; NaN gives the smallest code."""
+    floor, ceiling = np.float32(low - zero), np.float32(high - zero)
+    add = zero + byte
+    for i in range(values.size):
+        value = values[i] / scale
+        value = value if value > floor else floor  # also for NaN, which is above nothing
+        value = value if value < ceiling else ceiling
+        out[i] = np.uint8(np.int32((value + ROUNDER) - ROUNDER) + add)
+
+
+@jit
 def channel_sums(x, zero, out):
     """``out[n, c] = sum over positions (x - zero)``; `x` is (images, positions, channels)."""
     images, positions, channels = x.shape

@@ -60,6 +60,13 @@ def as_4d(x: Stored) -> Stored:
     return x.reshape(x.shape[0], 1, x.shape[1], x.shape[2]) if x.ndim == 3 else x
 
 
+def mapped(x: Stored, table: NDArray[np.uint8]) -> Stored:
+    """Return a tensor with every byte looked up."""
+    out = np.empty(x.shape, np.uint8)
+    pointwise.map_bytes(x.reshape(-1), table, out.reshape(-1))
+    return out
+
+
 class _Plain:
     """Base of the steps that read no parameter."""
 
@@ -79,9 +86,7 @@ class LookupStep(_Plain):
 
     def run(self, inputs: Sequence[Stored]) -> tuple[Stored, ...]:
         """Compute the output."""
-        out = np.empty_like(inputs[0])
-        pointwise.map_bytes(inputs[0].reshape(-1), self.table, out.reshape(-1))
-        return (out,)
+        return (mapped(inputs[0], self.table),)
 
 
 class Lookup2Step:
@@ -229,8 +234,8 @@ class ConcatStep(_Plain):
 
     def run(self, inputs: Sequence[Stored]) -> tuple[Stored, ...]:
         """Compute the output."""
-        parts = [x if t is None else t[x] for x, t in zip(inputs, self.tables, strict=True)]
-        return (np.ascontiguousarray(np.concatenate(parts, axis=self.axis)),)
+        parts = [x if t is None else mapped(x, t) for x, t in zip(inputs, self.tables, strict=True)]
+        return (np.concatenate(parts, axis=self.axis),)
 
 
 class MoveStep(_Plain):
@@ -249,7 +254,7 @@ class MoveStep(_Plain):
         """Compute the output."""
         x = inputs[0].reshape(-1)
         if self.table is not None:
-            x = self.table[x]
+            x = mapped(x, self.table)
         if self.index is None:
             return (x.reshape(self.shape),)
         out = np.empty(self.index.size, np.uint8)
@@ -285,7 +290,12 @@ class QuantiseStep(_Plain):
 
     def run(self, inputs: Sequence[Stored]) -> tuple[Stored, ...]:
         """Compute the output."""
-        return (_quantised(inputs[0], self.side, (), self.byte),)
+        scale, zero, code = self.side
+        out = np.empty(inputs[0].shape, np.uint8)
+        pointwise.quantise_bytes(
+            inputs[0].reshape(-1), np.float32(scale), code.low, code.high, zero, self.byte, out.reshape(-1)
+        )
+        return (out,)
 
 
 class DequantiseStep(_Plain):

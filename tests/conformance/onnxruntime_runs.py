@@ -17,11 +17,12 @@ onnxruntime.set_default_logger_severity(4)
 
 
 def session(model: onnx.ModelProto, *, optimise: bool = True, dump: Path | None = None) -> onnxruntime.InferenceSession:
-    """EXTENDED, int8 activations allowed, float weights left alone; or no optimisation at all."""
+    """EXTENDED, int8 activations allowed, float weights and neighbouring Q/DQ pairs left alone; or no optimisation."""
     options = onnxruntime.SessionOptions()
     levels = onnxruntime.GraphOptimizationLevel
     options.graph_optimization_level = levels.ORT_ENABLE_EXTENDED if optimise else levels.ORT_DISABLE_ALL
     options.add_session_config_entry("session.qdqisint8allowed", "1")
+    options.add_session_config_entry("session.disable_double_qdq_remover", "1")
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     if dump is not None:
         options.optimized_model_filepath = str(dump)

@@ -1,14 +1,11 @@
 """The onnx package's own node tests, quantised and compared with onnxruntime."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 
-import accel_sim
 from tests.conformance.backend_cases import QUANTISED, Case, collect, direct, wrapped
 from tests.conformance.onnxruntime_runs import run_model
-from tests.conformance.verdict import field, nodes_of
+from tests.conformance.verdict import field, loaded, nodes_of
 
 SUB_BYTE = "codes of 2 or 4 bits or 8-bit floats: not int8, and NumPy has no type to feed them"
 WIDE = "16-bit codes: the array computes with 8-bit codes"
@@ -21,9 +18,8 @@ def problem(case: Case) -> str | None:
     """What is wrong with a case, in words; ``None`` when it agrees with onnxruntime."""
     try:
         model, feeds = direct(case) if case.op in QUANTISED else wrapped(case)
-        session = accel_sim.load(model.SerializeToString())
-        verdict: Any = session.verify(feeds)
-        outputs = session.run(feeds).outputs
+        with loaded(model) as session:
+            verdict, outputs = session.verify(feeds), session.run(feeds).outputs
         expected = run_model(model, feeds)
     except Exception as error:  # whatever stops a case is the answer
         return f"{type(error).__name__}: {error}"

@@ -1,7 +1,23 @@
-"""Read what ``verify`` reports, as attributes or as JSON fields."""
+"""Load a model that exists only in memory, and read what ``verify`` reports."""
 
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
+
+import onnx
+
+import accel_sim
+
+
+@contextmanager
+def loaded(model: onnx.ModelProto) -> Iterator[Any]:
+    """The simulator's model, while its file exists."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        path.write_bytes(model.SerializeToString())
+        yield accel_sim.load(path)
 
 
 def field(record: Any, name: str) -> Any:

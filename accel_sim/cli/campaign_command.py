@@ -1,0 +1,63 @@
+"""``accel-sim campaign``."""
+
+from typing import Any
+
+import click
+
+from accel_sim.cli.options import (
+    arithmetic_option,
+    check_target,
+    criterion_option,
+    inputs_option,
+    json_option,
+    open_images,
+    open_model,
+    print_json,
+)
+
+
+@click.command("campaign")
+@click.argument("model")
+@inputs_option
+@click.option(
+    "--space",
+    type=click.Choice(["parameters", "activations"]),
+    default="parameters",
+    show_default=True,
+    help="Bits of stored weights and biases, or of stored activations.",
+)
+@click.option("--results", required=True, metavar="R.sqlite", help="Results file; an existing one is completed.")
+@click.option("--faults", type=int, help="Number of faults; per set or per set and bit with --strata.")
+@click.option("--margin", type=float, help="Margin of error instead of a number, e.g. 0.025 (Leveugle 2009).")
+@click.option("--confidence", type=float, default=0.95, show_default=True, help="Level of margin and intervals.")
+@click.option(
+    "--strata",
+    type=click.Choice(["uniform", "set", "set-bit"]),
+    default="uniform",
+    show_default=True,
+    help="Uniform over all bits, or a fixed sample per parameter set, or per set and bit.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Fault i is a function of (seed, i) alone.")
+@click.option("--workers", type=int, default=1, show_default=True, help="Processes.")
+@criterion_option
+@arithmetic_option
+@json_option
+def command(model: str, inputs: str | None, as_json: bool, arithmetic: str, **options: Any) -> None:
+    """Inject a random sample of faults and estimate error rates with intervals.
+
+    Without --faults and --margin 1550 faults are drawn per sample, as in the paper. Interrupted, the same command goes on; finished,
+    it changes nothing.
+    """
+    from accel_sim.cli.progress import progress_bar
+    from accel_sim.report.tables import print_campaign
+
+    check_target(options["results"])
+    loaded = open_model(model, arithmetic)
+    images = open_images(loaded, model, inputs)
+    with progress_bar("campaign") as progress:
+        summary = loaded.campaign(images, progress=progress, **options)
+    if as_json:
+        print_json(summary)
+        return
+    print_campaign(summary)
+    click.echo(f"results: {options['results']}")
