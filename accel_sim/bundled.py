@@ -38,7 +38,7 @@ def resolve(model: str | Path) -> Path:
     """
     entry = bundled_entry(model)
     if entry is not None:
-        return bundled_folder() / entry["file"]
+        return bundled_folder() / str(entry["file"])
     path = Path(model)
     if not path.exists() and path.suffix != ".onnx":
         names = ", ".join(e["name"] for e in bundled_models())

@@ -27,8 +27,8 @@ class Images:
     items
         For each image the arrays of all inputs, in the model's own shapes.
     leading
-        How images were laid out: ``none`` (a single one, as the model takes it), ``batch`` (along axis 0) or ``extra`` (an axis of
-        their own in front). Outputs are laid out alike.
+        How images were laid out: ``none`` (a single one, as the model takes it), ``batch`` (along axis 0) or
+        ``extra`` (an axis of their own in front). Outputs are laid out alike.
     """
 
     items: tuple[Mapping[str, Array], ...]
@@ -99,8 +99,8 @@ def split_images(graph: Graph, arrays: Mapping[str, Any], label: str = "inputs")
     Parameters
     ----------
     arrays
-        Name to array: of the input's own type and shape for one image; with one more axis in front, or another length along the
-        batch axis, for several.
+        Name to array: of the input's own type and shape for one image; with one more axis in front, or another length
+        along the batch axis, for several.
 
     Raises
     ------

@@ -1,8 +1,9 @@
 """onnxruntime as the peer: the reference of every comparison, and the host that runs what the array cannot.
 
-The reference is one stated configuration (``docs/numerics.md``): extended graph optimisations, int8 activations allowed in integer kernels, no
-quantisation of float weights behind the user's back, no merging of neighbouring Q/DQ pairs, exact u8s8 products on processors
-without VNNI. Its optimised graph is dumped, every intermediate tensor made an output, and run without further optimisation.
+The reference is one stated configuration (``docs/numerics.md``): extended graph optimisations, int8 activations
+allowed in integer kernels, no quantisation of float weights behind the user's back, no merging of neighbouring Q/DQ
+pairs, exact u8s8 products on processors without VNNI. Its optimised graph is dumped, every intermediate tensor made
+an output, and run without further optimisation.
 """
 
 import functools
@@ -35,7 +36,7 @@ def _has_vnni() -> bool:
 
 
 def options(level: str = "extended", threads: int = 1) -> ort.SessionOptions:
-    """Session options of the reference; `level` is ``extended`` or ``none`` (for a dump, which is optimised already)."""
+    """Session options of the reference; `level` is ``extended``, or ``none`` for a dump, which is optimised already."""
     chosen = ort.SessionOptions()
     chosen.log_severity_level = 4
     chosen.intra_op_num_threads = threads
@@ -120,7 +121,8 @@ def agree(ours: Array, theirs: Array) -> tuple[int, int, int]:
     Returns
     -------
     compared, mismatched, max_lsb
-        For codes the largest difference in steps; for real values 0 (their difference is judged at the codes they come from).
+        For codes the largest difference in steps; for real values 0 (their difference is judged at the codes they
+        come from).
     """
     if ours.shape != theirs.shape:
         return ours.size, ours.size, 255

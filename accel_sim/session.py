@@ -106,11 +106,11 @@ class Model:
     def _bytes(self) -> bytes:
         from accel_sim.model.source import read_model
 
-        return read_model(self.path)[0].SerializeToString()
+        return bytes(read_model(self.path)[0].SerializeToString())
 
     @functools.cached_property
     def reference(self) -> Reference:
-        """onnxruntime on the same file, in the configuration that defines the right answer."""
+        """Onnxruntime on the same file, in the configuration that defines the right answer."""
         return reference(self._bytes)
 
     def images(self, inputs: Mapping[str, Any] | Images, label: str = "inputs") -> Images:
@@ -123,12 +123,11 @@ class Model:
         Parameters
         ----------
         inputs
-            Input name to array, of the model's own type and shape; several images along the batch axis or an extra leading axis.
+            Input name to array, of the model's own type and shape; several images along the batch axis or an extra
+            leading axis.
         """
         images = self.images(inputs)
-        outputs: list[Mapping[str, Array]] = [
-            self.engine.outputs(self.engine.run(image)) for image in images.items
-        ]
+        outputs: list[Mapping[str, Array]] = [self.engine.outputs(self.engine.run(image)) for image in images.items]
         return RunResult(images.join(outputs), len(images.items))
 
     def verify(self, inputs: Mapping[str, Any] | Images | None = None) -> Verification:
@@ -206,8 +205,8 @@ class Model:
         faults
             Number of faults: in all (``uniform``), per parameter set (``set``) or per set and bit (``set-bit``).
         margin, confidence
-            Instead of `faults`: margin of error and confidence for Leveugle's sample size. `confidence` is also the level of the
-            reported intervals.
+            Instead of `faults`: margin of error and confidence for Leveugle's sample size. `confidence` is also the
+            level of the reported intervals.
         strata
             ``uniform``, ``set`` or ``set-bit``.
         seed

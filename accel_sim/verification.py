@@ -76,8 +76,9 @@ class Verification:
 def verify(engine: Engine, reference: Reference, images: Sequence[Mapping[str, Array]]) -> Verification:
     """Feed every node with the reference's own inputs and compare; then compare the outputs of whole runs.
 
-    Where onnxruntime fused a tensor away, the node is fed with what this engine makes of the nearest tensors before it. Nodes none of
-    whose outputs the reference still has are listed as `unmatched`; they are covered by the next node that it has.
+    Where onnxruntime fused a tensor away, the node is fed with what this engine makes of the nearest tensors before
+    it. Nodes none of whose outputs the reference still has are listed as `unmatched`; they are covered by the next
+    node that it has.
     """
     graph = engine.graph
     counts: dict[int, list[int]] = {i: [0, 0, 0] for i in range(len(graph.nodes))}
@@ -101,7 +102,8 @@ def verify(engine: Engine, reference: Reference, images: Sequence[Mapping[str, A
     nodes = tuple(
         NodeCheck(
             node.name, node.onnx_op, "host" if node.on_host else "accelerator",
-            "integer" if _is_integer(graph, i, integer) else "float", *counts[i], node.reason,
+            "integer" if _is_integer(graph, i, integer) else "float", counts[i][0], counts[i][1], counts[i][2],
+            node.reason,
         )
         for i, node in enumerate(graph.nodes)
     )  # fmt: skip

@@ -1,6 +1,7 @@
 """``accel-sim <command>``: parse, call, print.
 
-Data go to stdout, progress and messages to stderr. Exit status: 0 done, 1 a check failed, 2 wrong use or unusable input.
+Data go to stdout, progress and messages to stderr. Exit status: 0 done, 1 a check failed, 2 wrong use or unusable
+input.
 """
 
 import os
@@ -44,7 +45,8 @@ class _Lazy(click.Group):
 def root() -> None:
     """Int8 neural-network accelerators under single-event upsets, bit by bit.
 
-    MODEL is an ONNX file or the name of a bundled model. Every command takes --json: one JSON object on stdout, nothing else.
+    MODEL is an ONNX file or the name of a bundled model. Every command takes --json: one JSON object on stdout,
+    nothing else.
     """
 
 

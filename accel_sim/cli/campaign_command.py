@@ -45,8 +45,8 @@ from accel_sim.cli.options import (
 def command(model: str, inputs: str | None, as_json: bool, arithmetic: str, **options: Any) -> None:
     """Inject a random sample of faults and estimate error rates with intervals.
 
-    Without --faults and --margin 1550 faults are drawn per sample, as in the paper. Interrupted, the same command goes on; finished,
-    it changes nothing.
+    Without --faults and --margin 1550 faults are drawn per sample, as in the paper. Interrupted, the same command
+    goes on; finished, it changes nothing.
     """
     from accel_sim.cli.progress import progress_bar
     from accel_sim.report.tables import print_campaign

@@ -51,4 +51,6 @@ def command(
         print_json(result.to_json())
         return
     mask = f"mask 0x{faults[0].mask:x}"
-    click.echo(f"{result.outcome}: {result.changed_fraction:.4%} of the decisions changed  ({faults[0].tensor}, {mask})")
+    click.echo(
+        f"{result.outcome}: {result.changed_fraction:.4%} of the decisions changed  ({faults[0].tensor}, {mask})"
+    )

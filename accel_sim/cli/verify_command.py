@@ -14,8 +14,8 @@ from accel_sim.cli.options import inputs_option, json_option, level_option, open
 def command(ctx: click.Context, model: str, inputs: str | None, level: str, as_json: bool) -> None:
     """Compare with onnxruntime, node by node and end to end.
 
-    Each node is fed with the reference's own inputs. The exit status is 1 when a node differs that onnxruntime computes in integers.
-    Without --inputs a bundled model takes its scenes, any other model one image of random values.
+    Each node is fed with the reference's own inputs. The exit status is 1 when a node differs that onnxruntime
+    computes in integers. Without --inputs a bundled model takes its scenes, any other model one image of random values.
     """
     from accel_sim.bundled import bundled_inputs
     from accel_sim.report.tables import print_verification

@@ -122,9 +122,7 @@ class Engine:
     def outputs(self, golden: Golden, changed: Mapping[str, Array] | None = None) -> dict[str, Array]:
         """Return the graph's outputs in ONNX order and type."""
         found = changed or {}
-        return {
-            n: from_stored(found.get(n, golden.tensors[n]), self.graph.tensors[n]) for n in self.graph.outputs
-        }
+        return {n: from_stored(found.get(n, golden.tensors[n]), self.graph.tensors[n]) for n in self.graph.outputs}
 
 
 def same_bytes(a: Array, b: Array) -> bool:

@@ -19,13 +19,13 @@ def cpu_has(feature: str) -> bool:
 def jit(function: Callable[..., Any]) -> Any:
     """Compile without the interpreter's lock, cached on disk.
 
-    No `fastmath`: every float32 operation keeps its own rounding. Where neither the package folder nor the user's cache folder can
-    be written, the code is cached in a temporary folder for this process.
+    No `fastmath`: every float32 operation keeps its own rounding. Where neither the package folder nor the user's
+    cache folder can be written, the code is cached in a temporary folder for this process.
     """
     try:
         return numba.njit(cache=True, nogil=True, error_model="numpy")(function)
     except RuntimeError:
-        numba.config.CACHE_DIR = str(Path(tempfile.gettempdir()) / "accel_sim_numba")
+        numba.config.CACHE_DIR = str(Path(tempfile.gettempdir()) / "accel_sim_numba")  # type: ignore[attr-defined]
         try:
             return numba.njit(cache=True, nogil=True, error_model="numpy")(function)
         except RuntimeError:

@@ -1,8 +1,8 @@
 """How the engine stores a tensor: bytes, channels last.
 
-Codes are kept as unsigned bytes; int8 code ``c`` is stored as ``c + 128``, so that every kernel sees one type and the order of codes is
-the order of bytes. Flipping bit ``b`` of a code flips bit ``b`` of the stored byte in both types. Tensors of rank three and more have
-their channel axis (ONNX axis 1) moved last.
+Codes are kept as unsigned bytes; int8 code ``c`` is stored as ``c + 128``, so that every kernel sees one type and the
+order of codes is the order of bytes. Flipping bit ``b`` of a code flips bit ``b`` of the stored byte in both types.
+Tensors of rank three and more have their channel axis (ONNX axis 1) moved last.
 """
 
 import functools
@@ -66,7 +66,7 @@ def stored_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def stored_map(index: NDArray[np.int32], source: tuple[int, ...]) -> NDArray[np.int32]:
-    """Translate an ONNX index map (output shape, flat source positions, -1 for fill) to stored positions on both sides."""
+    """Translate an ONNX index map (output shape; flat source positions, -1 for fill) to stored positions."""
     positions = _positions(source)
     moved = index if positions is None else np.where(index < 0, np.int32(-1), positions[np.maximum(index, 0)])
     if moved.ndim >= 3:

@@ -1,6 +1,6 @@
 """Compiled kernels of Conv, ConvTranspose and Gemm on stored tensors (bytes, channels last)."""
 
-# mypy: disable-error-code="no-untyped-def,no-untyped-call"
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,call-arg"
 import numpy as np
 
 from accel_sim.engine.jit import jit
@@ -14,8 +14,8 @@ BLOCK = 96  # rows packed at a time: a multiple of the tile height whose patch s
 def pack_rows(x, window, out_width, out_size, first, rows, channel, channels, zero, patch, sums, summed):
     """Gather the patches of output positions ``first .. first + rows`` of the flattened (n, oh, ow) output.
 
-    `window` is (kh, kw, sh, sw, top, left, dh, dw). Positions outside the input hold the zero point. Where `summed`, `sums` receives
-    the sum of each patch, for weights with a zero point.
+    `window` is (kh, kw, sh, sw, top, left, dh, dw). Positions outside the input hold the zero point. Where `summed`,
+    `sums` receives the sum of each patch, for weights with a zero point.
     """
     kh, kw, sh, sw, top, left, dh, dw = window
     height, width, stored = x.shape[1], x.shape[2], x.shape[3]
@@ -93,12 +93,23 @@ def conv_group(
     for first in range(0, positions, BLOCK):
         rows = min(BLOCK, positions - first)
         padded = -(-rows // 12) * 12
-        pack_rows(x, window, out_shape[1], out_shape[0] * out_shape[1], first, rows, channel, channels, zero, patch, sums, summed)
+        pack_rows(
+            x,
+            window,
+            out_shape[1],
+            out_shape[0] * out_shape[1],
+            first,
+            rows,
+            channel,
+            channels,
+            zero,
+            patch,
+            sums,
+            summed,
+        )
         rows_times_matrix(patch[:padded], packed, acc[:padded], portable)
         finish_rows(acc, rows, sums, summed, weight_zero, fixed, shift)
-        store_rows(
-            acc, rows, mode, scale, significand, exponent, limits, thresholds, codes, out, first, first_channel
-        )
+        store_rows(acc, rows, mode, scale, significand, exponent, limits, thresholds, codes, out, first, first_channel)
 
 
 @jit
@@ -106,7 +117,7 @@ def depthwise(
     x, window, out_shape, zero, weight, weight_zero, fixed, shift,
     mode, scale, significand, exponent, limits, thresholds, codes, out,
 ):  # fmt: skip
-    """Convolution with one input channel a group; `weight` is (kh * kw, output channels) signed, channels repeat `multiple` times."""
+    """Convolution with one input channel a group; `weight` is (kh * kw, output channels), signed."""
     kh, kw, sh, sw, top, left, dh, dw = window
     images, height, width, channels = x.shape
     outputs = weight.shape[1]
@@ -137,9 +148,7 @@ def depthwise(
                                 acc[0, c] += value * (np.int32(weight[tap, c]) - weight_zero[c])
                 for c in range(outputs):
                     acc[0, c] = (acc[0, c] << shift) + fixed[c]
-                store_rows(
-                    acc, 1, mode, scale, significand, exponent, limits, thresholds, codes, out, position, 0
-                )
+                store_rows(acc, 1, mode, scale, significand, exponent, limits, thresholds, codes, out, position, 0)
                 position += 1
 
 
@@ -171,7 +180,7 @@ def one_channel(x, window, out_shape, channel, zero, weight, weight_zero, bias, 
 
 @jit
 def scatter(acc, rows, first, window, in_shape, out_shape, first_channel, channels, out):
-    """Add the products of a transposed convolution, (rows, kh * kw * channels), to the output positions that they reach."""
+    """Add products of a transposed convolution, (rows, kh * kw * channels), to the positions that they reach."""
     kh, kw, sh, sw, top, left, dh, dw = window
     in_size = in_shape[0] * in_shape[1]
     out_size = out_shape[0] * out_shape[1]
@@ -208,7 +217,9 @@ def transpose_group(
     for first in range(0, positions, BLOCK):
         rows = min(BLOCK, positions - first)
         padded = -(-rows // 12) * 12
-        pack_rows(x, plain, in_shape[1], in_shape[0] * in_shape[1], first, rows, channel, channels, 0, patch, sums, summed)
+        pack_rows(
+            x, plain, in_shape[1], in_shape[0] * in_shape[1], first, rows, channel, channels, 0, patch, sums, summed
+        )
         rows_times_matrix(patch[:padded], packed, acc[:padded], portable)
         finish_rows(acc, rows, sums, summed, weight_zero, fixed, 0)
         scatter(acc, rows, first, window, in_shape, out_shape, first_channel, out_channels, total)

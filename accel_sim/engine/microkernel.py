@@ -1,9 +1,10 @@
 """The inner product: rows of unsigned bytes times a packed matrix of signed bytes, accumulated in wrapping int32.
 
-On processors with AVX-512 VNNI one register tile is emitted through LLVM (``vpdpbusd``: four products a lane, no saturation); elsewhere
-a plain loop computes the same integers. Both read the same packed matrix.
+On processors with AVX-512 VNNI one register tile is emitted through LLVM (``vpdpbusd``: four products a lane, no
+saturation); elsewhere a plain loop computes the same integers. Both read the same packed matrix.
 """
 
+# mypy: disable-error-code="no-untyped-def,no-untyped-call"
 import os
 
 import numpy as np
@@ -25,10 +26,10 @@ def portable() -> bool:
 
 
 @intrinsic
-def copy_bytes(typingctx, target, source, count):  # type: ignore[no-untyped-def]
+def copy_bytes(typingctx, target, source, count):
     """Copy `count` bytes between two addresses that do not overlap."""
 
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, args):
         target, source, count = args
         pointer = ir.IntType(8).as_pointer()
         kind = ir.FunctionType(ir.VoidType(), [pointer, pointer, ir.IntType(64), ir.IntType(1)])
@@ -41,14 +42,14 @@ def copy_bytes(typingctx, target, source, count):  # type: ignore[no-untyped-def
     return types.void(types.intp, types.intp, types.intp), codegen
 
 
-def _tile(vectors: int):  # type: ignore[no-untyped-def]
+def _tile(vectors: int):
     vector = ir.VectorType(ir.IntType(32), LANES)
 
     @intrinsic
-    def tile(typingctx, a, lda, b, k4, c, ldc):  # type: ignore[no-untyped-def]
+    def tile(typingctx, a, lda, b, k4, c, ldc):
         """c[12, 16 * vectors] = a[12, 4 * k4] @ b; addresses as integers, `lda` in bytes, `ldc` in int32 elements."""
 
-        def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        def codegen(context, builder, signature, args):
             a, lda, b, k4, c, ldc = args
             byte_pointer, i32, i64 = ir.IntType(8).as_pointer(), ir.IntType(32), ir.IntType(64)
             name = "llvm.x86.avx512.vpdpbusd.512"
@@ -57,7 +58,7 @@ def _tile(vectors: int):  # type: ignore[no-untyped-def]
             )
             a, b, c = (builder.inttoptr(pointer, byte_pointer) for pointer in (a, b, c))
 
-            def load(pointer, kind):  # type: ignore[no-untyped-def]
+            def load(pointer, kind):
                 return builder.load(builder.bitcast(pointer, kind.as_pointer()), align=1)
 
             entry = builder.block
@@ -103,7 +104,7 @@ def _tile(vectors: int):  # type: ignore[no-untyped-def]
 
 
 @jit
-def rows_portable(a, packed, acc):  # type: ignore[no-untyped-def]
+def rows_portable(a, packed, acc):
     """``acc[r, n] = sum_k a[r, k] * w[k, n]`` in plain loops."""
     rows, depth = a.shape
     columns = acc.shape[1]
@@ -127,7 +128,7 @@ if HAS_VNNI:
     _tile1, _tile2 = _tile(1), _tile(2)
 
     @jit
-    def rows_fast(a, packed, acc):  # type: ignore[no-untyped-def]
+    def rows_fast(a, packed, acc):
         """``acc[r, n] = sum_k a[r, k] * w[k, n]``; rows a multiple of 12."""
         rows, depth = a.shape
         columns = acc.shape[1]
@@ -147,7 +148,7 @@ else:
 
 
 @jit
-def rows_times_matrix(a, packed, acc, portable):  # type: ignore[no-untyped-def]
+def rows_times_matrix(a, packed, acc, portable):
     """Choose the path. The choice is an argument, not a global, because compiled callers are cached on disk."""
     if portable:
         rows_portable(a, packed, acc)

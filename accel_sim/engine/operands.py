@@ -89,7 +89,7 @@ class Stage:
     codes: NDArray[np.int32]
 
     def part(self, start: int, stop: int) -> "Stage":
-        """The stage of channels ``start .. stop``."""
+        """Return the stage of channels ``start .. stop``."""
         cut = slice(start, stop)
         rows = self.thresholds[cut], self.codes[cut]
         return Stage(self.mode, self.scale[cut], self.significand[cut], self.exponent[cut], self.limits, *rows)
@@ -115,7 +115,9 @@ def stage(epilogue: Epilogue, channels: int, target: Tensor) -> Stage:
         exponent = (1 - np.frexp(scale.astype(np.float64))[1]).astype(np.int64)
         mode = SHIFT if epilogue.mode == "shift" else FLOAT32
         return Stage(mode, scale, np.zeros(channels, np.int64), exponent, limits, nothing, nothing)
-    rows = [np.ascontiguousarray(np.broadcast_to(a, (channels, a.shape[1]))) for a in (epilogue.thresholds, epilogue.codes)]
+    rows = [
+        np.ascontiguousarray(np.broadcast_to(a, (channels, a.shape[1]))) for a in (epilogue.thresholds, epilogue.codes)
+    ]
     limits = np.array([0, 0, 0, byte], np.int32)
     empty = np.zeros(channels, np.int64)
     return Stage(STEPS, np.zeros(channels, np.float32), empty, empty, limits, rows[0], rows[1])

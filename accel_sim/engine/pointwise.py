@@ -62,8 +62,8 @@ def max_pool(x, window, out):
 def average_pool(x, window, real, bottom, right, include_pad, fused, out):
     """Means of dequantised codes in float32, before any quantisation.
 
-    `real` holds the real value of every byte. The fused form adds row by row, the unfused form adds columns first: the orders of
-    onnxruntime's two kernels.
+    `real` holds the real value of every byte. The fused form adds row by row, the unfused form adds columns first:
+    the orders of onnxruntime's two kernels.
     """
     kh, kw, sh, sw, top, left, dh, dw = window
     images, height, width, channels = x.shape
@@ -138,7 +138,8 @@ def channel_sums(x, zero, out):
 def blend(x, real, rows, columns, row_weights, column_weights, out):
     """Bilinear blend in float32, in onnxruntime's order of operations.
 
-    `rows` and `columns` are (2, n) lower and upper source positions; the weights are (2, n), of the lower and of the upper.
+    `rows` and `columns` are (2, n) lower and upper source positions; the weights are (2, n), of the lower and of the
+    upper.
     """
     for n in range(x.shape[0]):
         for oy in range(out.shape[1]):

@@ -40,10 +40,9 @@ def gemmlowp_code(acc, significand, exponent, low, high, zero):
 def shift_code(acc, places, low, high, zero):
     """Requantise one accumulator by ``2**-places``, ties upwards."""
     wide = np.int64(acc)
-    if places > 0:
-        wide = (wide + (np.int64(1) << (places - 1))) >> places
-    else:
-        wide = wide << min(-places, 24)
+    right, left = max(places, 0), min(max(-places, 0), 24)
+    half = (np.int64(1) << right) >> 1
+    wide = ((wide + half) >> right) << left
     return np.int32(min(max(wide + zero, np.int64(low)), np.int64(high)))
 
 
@@ -64,8 +63,8 @@ def step_code(acc, thresholds, codes):
 def store_rows(acc, rows, mode, scale, significand, exponent, limits, thresholds, codes, out, start, first_channel):
     """Requantise ``acc[:rows, :channels]`` into ``out[start:start + rows, first_channel:...]`` as stored bytes.
 
-    `scale`, `significand` and `exponent` have one entry per channel; `limits` holds low, high, zero point and the byte offset of the
-    output, all in codes.
+    `scale`, `significand` and `exponent` have one entry per channel; `limits` holds low, high, zero point and the
+    byte offset of the output, all in codes.
     """
     channels = scale.size if mode != STEPS else thresholds.shape[0]
     low, high, zero, byte = limits[0], limits[1], limits[2], limits[3]

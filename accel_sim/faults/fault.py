@@ -16,7 +16,8 @@ class Fault:
     Attributes
     ----------
     space
-        ``parameters`` (a stored weight or bias, upset in every image) or ``activations`` (a stored tensor of one image).
+        ``parameters`` (a stored weight or bias, upset in every image) or ``activations`` (a stored tensor of one
+        image).
     tensor
         ONNX name of the parameter, or of the tensor that holds the codes.
     index

@@ -31,8 +31,8 @@ class Criterion:
     Attributes
     ----------
     name
-        ``segmentation`` (the class with the largest value, per pixel), ``classification`` (the same, per image) or ``any`` (every
-        output element is a decision).
+        ``segmentation`` (the class with the largest value, per pixel), ``classification`` (the same, per image) or
+        ``any`` (every output element is a decision).
     output
         The graph output that decides; ``any`` looks at all of them.
     """
@@ -46,8 +46,8 @@ class Criterion:
             return np.concatenate([outputs[name].reshape(-1) for name in sorted(outputs)])
         values = outputs[self.output]
         if self.name == "segmentation":
-            return np.argmax(values, axis=1).reshape(-1)
-        return np.argmax(values.reshape(values.shape[0], -1), axis=1)
+            return np.asarray(np.argmax(values, axis=1).reshape(-1))
+        return np.asarray(np.argmax(values.reshape(values.shape[0], -1), axis=1))
 
     def changed(self, golden: Array, faulty: Array) -> float:
         """Return the share of decisions that differ; NaN equals NaN."""

@@ -22,7 +22,6 @@ from accel_sim.model.values import (
 )
 from accel_sim.numerics import CodeType
 
-
 # The suffix that onnxruntime gives to codes that it moves across a quantiser: same name, same codes.
 INTERMEDIATE = "_q_to_dq"
 
@@ -141,7 +140,13 @@ class Context:
         return Tensor(name, tuple(int(d) for d in shape), code.name, Quantisation(float(scale), int(zero_point)))
 
     def emit(
-        self, name: str, onnx_op: str, operation: Operation, inputs: Sequence[str], output: Tensor, sources: Sequence[str]
+        self,
+        name: str,
+        onnx_op: str,
+        operation: Operation,
+        inputs: Sequence[str],
+        output: Tensor,
+        sources: Sequence[str],
     ) -> None:
         """Add a node that writes one tensor of codes."""
         self.tensors[output.name] = output

@@ -7,8 +7,8 @@ from onnx import helper
 INTEGER = ("QGemm", "QLinearConv", "QLinearMatMul", "MatMulInteger", "ConvInteger")
 # Operators that give codes when they are given codes.
 ON_CODES = (
-    "MaxPool", "Reshape", "Flatten", "Transpose", "Slice", "Squeeze", "Unsqueeze", "Gather", "Tile", "Resize", "DepthToSpace",
-    "SpaceToDepth", "Split", "Concat", "Pad", "Relu", "Clip", "Identity", "ReduceMax", "Expand",
+    "MaxPool", "Reshape", "Flatten", "Transpose", "Slice", "Squeeze", "Unsqueeze", "Gather", "Tile", "Resize",
+    "DepthToSpace", "SpaceToDepth", "Split", "Concat", "Pad", "Relu", "Clip", "Identity", "ReduceMax", "Expand",
 )  # fmt: skip
 
 

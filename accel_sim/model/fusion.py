@@ -48,11 +48,10 @@ def epilogue(real_scale: NDArray[np.float32], multiplier: NDArray[np.float32], t
         ``real_scale / y_scale`` in the operation order of the kernel that is modelled.
     """
     limits = clamp_limits(target)
-    scale, zero, code = target.side
     if limits is not None:
         if mode == "shift" and np.any(np.frexp(multiplier.astype(np.float64))[0] != 0.5):
             raise UnsupportedError("the DPU arithmetic needs power-of-two scales")
-        return Requantise(multiplier, zero, limits[0], limits[1], mode)
+        return Requantise(multiplier, target.side[1], limits[0], limits[1], mode)
     functions, turns = [], []
     for c in range(real_scale.size):
         functions.append(_real_function(real_scale[c], target, mode))
@@ -93,8 +92,6 @@ def pool_epilogue(multiplier: np.float32, real_scale: np.float32, target: Target
     return epilogue(np.array([real_scale], F32), np.array([multiplier], F32), target, mode)
 
 
-
-
 def byte_table(codes: NDArray[np.int32], source: CodeType) -> NDArray[np.uint8]:
     """Turn a table ordered by code into one indexed by the code's byte, holding bytes.
 
@@ -108,5 +105,3 @@ def pair_table(codes: NDArray[np.int32], first: CodeType, second: CodeType) -> N
     """Turn a (256, 256) table ordered by codes into one indexed by bytes."""
     rolled = np.roll(np.roll(codes, first.low, axis=0), second.low, axis=1)
     return (rolled & 255).astype(np.uint8)
-
-

@@ -1,6 +1,7 @@
 """The quantised model as plain values: tensors of 8-bit codes, stored parameters, nodes in topological order.
 
-Shapes and indices are ONNX's own (NCHW); how a stage lays them out in memory is that stage's affair. No protobuf beyond this point.
+Shapes and indices are ONNX's own (NCHW); how a stage lays them out in memory is that stage's affair. No protobuf
+beyond this point.
 """
 
 import hashlib
@@ -106,8 +107,8 @@ class View:
     zero_point
         Scalar or per output channel.
     gain
-        float64, scalar or per channel: a bias enters the accumulator as ``rne(gain * (stored - zero_point))``; other than 1 only
-        for biases with a scale of their own.
+        float64, scalar or per channel: a bias enters the accumulator as ``rne(gain * (stored - zero_point))``; other
+        than 1 only for biases with a scale of their own.
     """
 
     parameter: str
@@ -300,7 +301,8 @@ class ResizeLinear:
     rows, columns
         Source positions per output row and column: (lower index, upper index, weight of the upper) each.
     on_codes
-        Blend raw codes and truncate (8-bit Resize of onnxruntime), or blend real values and quantise (between Q and DQ).
+        Blend raw codes and truncate (8-bit Resize of onnxruntime), or blend real values and quantise (between Q and
+        DQ).
     """
 
     rows: tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]

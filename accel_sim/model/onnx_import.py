@@ -1,7 +1,8 @@
 """ONNX in, :class:`Graph` out.
 
-One walk over the nodes recognises, for every QuantizeLinear (or QOperator node), the integer operation that ends there. A second
-step keeps what the graph's outputs need and gives the rest to the host, in pieces that onnxruntime can run on their own.
+One walk over the nodes recognises, for every QuantizeLinear (or QOperator node), the integer operation that ends
+there. A second step keeps what the graph's outputs need and gives the rest to the host, in pieces that onnxruntime can
+run on their own.
 """
 
 from pathlib import Path
@@ -17,7 +18,7 @@ from accel_sim.model.operators import OPERATORS
 from accel_sim.model.partition import partition
 from accel_sim.model.shapes import evaluate, infer
 from accel_sim.model.source import read_model
-from accel_sim.model.values import Code, Constant, Floating, StoredConstant, UnsupportedError
+from accel_sim.model.values import Code, Constant, Floating, UnsupportedError
 from accel_sim.numerics import MODES
 
 ARITHMETICS = {"onnxruntime": "float32", "dpu": "shift", "gemmlowp": "gemmlowp"}
@@ -37,7 +38,8 @@ def import_onnx(source: str | Path | bytes | onnx.ModelProto, *, arithmetic: str
     Raises
     ------
     ModelError
-        The file cannot be read, or no part of the model can run on the accelerator; the message lists every node and reason.
+        The file cannot be read, or no part of the model can run on the accelerator; the message lists every node
+        and reason.
     """
     if arithmetic not in ARITHMETICS:
         raise ModelError(f"arithmetic {arithmetic!r} is not one of {', '.join(ARITHMETICS)}")
@@ -83,8 +85,8 @@ def _read_inputs(ctx: Context, graph: onnx.GraphProto, label: str) -> None:
             else:
                 what = dim.dim_param or "unknown"
                 raise ModelError(
-                    f"{label}: input {info.name!r} has a symbolic size ({what}) at axis {position}; only the batch may be "
-                    "symbolic: fix the others with onnx.tools.update_model_dims or at export"
+                    f"{label}: input {info.name!r} has a symbolic size ({what}) at axis {position}; only the batch "
+                    "may be symbolic: fix the others with onnx.tools.update_model_dims or at export"
                 )
         dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type)).name
         ctx.tensors[info.name] = Tensor(info.name, tuple(shape), dtype)
@@ -92,7 +94,7 @@ def _read_inputs(ctx: Context, graph: onnx.GraphProto, label: str) -> None:
 
 
 def _node_names(graph: onnx.GraphProto) -> list[str]:
-    """Unique names, the file's own where it has them."""
+    """Return unique names, the file's own where it has them."""
     names: list[str] = []
     seen: set[str] = set()
     for node in graph.node:
@@ -115,7 +117,8 @@ def _check_scales(ctx: Context, node: onnx.NodeProto, name: str, label: str) -> 
         bad = value.array[~(np.isfinite(value.array) & (value.array > 0))]
         if bad.size:
             raise ModelError(
-                f"{label}: node {name!r}: scale {value_name!r} holds {bad.reshape(-1)[0]}; scales are finite and above zero"
+                f"{label}: node {name!r}: scale {value_name!r} holds {bad.reshape(-1)[0]}; "
+                "scales are finite and above zero"
             )
 
 
@@ -138,7 +141,7 @@ def _visit(ctx: Context, node: onnx.NodeProto, name: str, reasons: dict[str, str
 
 
 def _host_quantiser(ctx: Context, node: onnx.NodeProto) -> None:
-    """A QuantizeLinear that the host runs still makes codes that the array can take."""
+    """Note the codes that a QuantizeLinear on the host makes: the array can take them."""
     from accel_sim.model.operators.pointwise import q_side
 
     try:
@@ -168,4 +171,4 @@ def _fold(ctx: Context, node: onnx.NodeProto) -> bool:
     return True
 
 
-__all__ = ["ARITHMETICS", "StoredConstant", "import_onnx"]
+__all__ = ["ARITHMETICS", "import_onnx"]

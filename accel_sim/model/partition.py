@@ -9,7 +9,7 @@ from onnx import helper, numpy_helper
 from accel_sim.errors import ModelError
 from accel_sim.model.context import Context
 from accel_sim.model.graph import Dequantise, Graph, Host, Node, Parameter, Tensor
-from accel_sim.model.values import Code, Constant, Expression, Real, StoredConstant
+from accel_sim.model.values import Constant, Expression, Real, StoredConstant
 
 Found = dict[str, Node]
 
@@ -77,13 +77,17 @@ def partition(
     computing = [n for n in split.array.values() if not n.on_host]
     if not computing:
         listed = "; ".join(f"{n}: {r}" for n, r in list(reasons.items())) or "it only passes its inputs through"
-        raise ModelError(f"{label}: no node can run on the accelerator; quantise it to int8 first (QDQ or QOperator). {listed}")
+        raise ModelError(
+            f"{label}: no node can run on the accelerator; quantise it to int8 first (QDQ or QOperator). {listed}"
+        )
     islands = _islands(split)
     nodes = [*split.array.values(), *(_host_node(split, model, island, label) for island in islands), *final]
     ordered = _sort(nodes, ctx)
     used = {n for node in ordered for n in (*node.inputs, *node.outputs)}
     parameters = _parameters(ctx, ordered)
-    inputs = tuple(i.name for i in graph.input if i.name in ctx.tensors and i.name not in {t.name for t in graph.initializer})
+    inputs = tuple(
+        i.name for i in graph.input if i.name in ctx.tensors and i.name not in {t.name for t in graph.initializer}
+    )
     tensors = {n: ctx.tensors[n] for n in (*inputs, *(o for node in ordered for o in node.outputs))}
     missing = used - tensors.keys()
     assert not missing, missing
@@ -173,7 +177,11 @@ def _host_node(split: Partition, model: onnx.ModelProto, island: list[int], labe
     part.functions.extend(model.functions)
     labels = tuple(split.names[i] for i in island)
     core = next((i for i in island if graph.node[i].op_type not in ("QuantizeLinear", "DequantizeLinear")), island[0])
-    reasons = "; ".join(f"{split.names[i]}: {split.reasons[split.names[i]]}" for i in island if graph.node[i].op_type != "DequantizeLinear")
+    reasons = "; ".join(
+        f"{split.names[i]}: {split.reasons[split.names[i]]}"
+        for i in island
+        if graph.node[i].op_type != "DequantizeLinear"
+    )
     operation = Host(part.SerializeToString(deterministic=True))
     return Node(
         split.names[core], graph.node[core].op_type, operation, tuple(inputs), tuple(outputs), labels,
@@ -188,7 +196,9 @@ def _constant(ctx: Context, name: str) -> np.ndarray:
 
 
 def _info(tensor: Tensor) -> onnx.ValueInfoProto:
-    return helper.make_tensor_value_info(tensor.name, helper.np_dtype_to_tensor_dtype(np.dtype(tensor.dtype)), tensor.shape)
+    return helper.make_tensor_value_info(
+        tensor.name, helper.np_dtype_to_tensor_dtype(np.dtype(tensor.dtype)), tensor.shape
+    )
 
 
 def _sort(nodes: list[Node], ctx: Context) -> list[Node]:
@@ -201,7 +211,9 @@ def _sort(nodes: list[Node], ctx: Context) -> list[Node]:
             if n in writers:
                 readers[writers[n]].add(i)
     order = {output: i for i, output in enumerate(ctx.emitted)}
-    ready = sorted((i for i, count in enumerate(waiting) if not count), key=lambda i: -order.get(nodes[i].outputs[0], -1))
+    ready = sorted(
+        (i for i, count in enumerate(waiting) if not count), key=lambda i: -order.get(nodes[i].outputs[0], -1)
+    )
     result: list[Node] = []
     while ready:
         i = ready.pop()

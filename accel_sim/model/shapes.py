@@ -30,7 +30,9 @@ def infer(ctx: Context, node: onnx.NodeProto) -> dict[str, tuple[Shape, str]]:
         if isinstance(value, Constant):
             constants.append(numpy_helper.from_array(np.ascontiguousarray(value.array), name))
         else:
-            inputs.append(helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(entry[1])), entry[0]))
+            inputs.append(
+                helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(entry[1])), entry[0])
+            )
     outputs = [helper.make_empty_tensor_value_info(name) for name in node.output if name]
     graph = helper.make_graph([node], "one", inputs, outputs, constants)
     opsets = [helper.make_opsetid("", ctx.opset), helper.make_opsetid("com.microsoft", 1)]

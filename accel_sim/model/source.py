@@ -68,7 +68,9 @@ def _parse(data: bytes, label: str) -> onnx.ModelProto:
     try:
         model = onnx.load_model_from_string(data)
     except (DecodeError, ValueError) as error:
-        raise ModelError(f"{label}: not an ONNX model (the protobuf cannot be decoded); is the file complete?") from error
+        raise ModelError(
+            f"{label}: not an ONNX model (the protobuf cannot be decoded); is the file complete?"
+        ) from error
     if not model.graph.node:
         raise ModelError(f"{label}: not an ONNX model, or one without any node")
     return model
@@ -101,7 +103,9 @@ def _read_external(tensor: TensorProto, entries: dict[str, str], path: Path, lab
     try:
         offset, length = int(entries.get("offset", 0)), int(entries.get("length", -1))
     except ValueError as error:
-        raise ModelError(f"{label}: tensor {tensor.name!r}: offset or length of its external data is no number") from error
+        raise ModelError(
+            f"{label}: tensor {tensor.name!r}: offset or length of its external data is no number"
+        ) from error
     size = path.stat().st_size
     if offset < 0 or offset > size or (length >= 0 and offset + length > size):
         raise ModelError(
@@ -134,8 +138,6 @@ def _check(model: onnx.ModelProto, label: str) -> None:
     except (onnx.checker.ValidationError, ValueError, RuntimeError) as error:
         text = " ".join(str(error).split())
         raise ModelError(f"{label}: breaks the ONNX rules: {text[:300]}") from error
-
-
 
 
 def _check_size(label: str, what: str, dims: list[int]) -> None:

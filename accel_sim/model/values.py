@@ -89,8 +89,8 @@ class Expression:
     takes_curves
         Whether `build` can apply curves itself.
     via
-        For a move or a max-pool of another pending expression: that expression. Quantisation is monotone and elementwise, so
-        the codes are made first and moved afterwards.
+        For a move or a max-pool of another pending expression: that expression. Quantisation is monotone and
+        elementwise, so the codes are made first and moved afterwards.
     add_bias
         For a matrix product: the same expression with a constant row added.
     """

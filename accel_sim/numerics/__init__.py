@@ -1,7 +1,8 @@
 """The only definition of rounding, saturation and requantisation.
 
-Everything that computes with codes (engine, machine, tests of the RTL) takes its arithmetic from here. The formulas are those of
-onnxruntime's CPU kernels on x86-64 with FMA, restated in ``docs/numerics.md``; ``NUMERICS_VERSION`` changes whenever a result can.
+Everything that computes with codes (engine, machine, tests of the RTL) takes its arithmetic from here. The formulas
+are those of onnxruntime's CPU kernels on x86-64 with FMA, restated in ``docs/numerics.md``; ``NUMERICS_VERSION``
+changes whenever a result can.
 """
 
 from accel_sim.numerics.elementwise import add_table, multiply_table, real_binary_table

@@ -1,7 +1,7 @@
 """Binary elementwise operators on two 8-bit codes as 65,536-entry tables.
 
-Every output depends on two bytes only, so the exact float32 chain of onnxruntime's kernel is evaluated once for all pairs.
-Row index: first operand, column index: second operand, both counted from the smallest code of their type.
+Every output depends on two bytes only, so the exact float32 chain of onnxruntime's kernel is evaluated once for all
+pairs. Row index: first operand, column index: second operand, both counted from the smallest code of their type.
 """
 
 from collections.abc import Callable
@@ -65,7 +65,7 @@ _FLOAT: dict[str, Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[n
 def real_binary_table(
     operator: str, curves: tuple[Curve, ...], a: Side, b: Side, y: Side, half_up: bool = False
 ) -> NDArray[np.int32]:
-    """Dequantise both operands, apply the float32 operator and then `curves`, quantise: what an unfused graph computes."""
+    """Dequantise both, apply the float32 operator and the curves, quantise: what an unfused graph computes."""
     left, right = dequantise(_codes(a), a[0], a[1])[:, None], dequantise(_codes(b), b[0], b[1])[None, :]
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         values = _FLOAT[operator](left, right)

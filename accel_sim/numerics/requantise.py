@@ -3,8 +3,8 @@
 =========== ================================================================ =========================================
 mode        arithmetic                                                       who computes like this
 =========== ================================================================ =========================================
-float32     ``rne(clamp(f32(acc) * S)) + zero point``                        onnxruntime QLinearConv, QLinearMatMul, QGemm
-shift       ``floor(acc / 2**s + 1/2) + zero point``, saturated               AMD DPU (power-of-two scales)
+float32     ``rne(clamp(f32(acc) * S)) + zero point``                        onnxruntime QLinearConv, QLinearMatMul,
+QGemm shift       ``floor(acc / 2**s + 1/2) + zero point``, saturated               AMD DPU (power-of-two scales)
 gemmlowp    doubling high multiply, then rounding divide, then zero point    TFLite reference kernels
 =========== ================================================================ =========================================
 """
@@ -45,7 +45,8 @@ def requantise_float32(
     acc
         int32 accumulators, any shape.
     scale
-        float32 multipliers ``(x_scale * w_scale) / y_scale``, each operation rounded to float32; broadcast against `acc`.
+        float32 multipliers ``(x_scale * w_scale) / y_scale``, each operation rounded to float32; broadcast against
+        `acc`.
     zero_point
         Output zero point, added after the rounding.
     low, high
@@ -74,7 +75,8 @@ def _shift_right_half_even(value: int, places: int) -> int:
 def requantise_float32_integer_only(acc: int, scale: float, zero_point: int, low: int, high: int) -> int:
     """Requantise one accumulator as :func:`requantise_float32` does, with integer operations only.
 
-    This is the form that hardware implements: a 24 x 24 bit multiplier and three rounding shifts. Normal float32 scales only.
+    This is the form that hardware implements: a 24 x 24 bit multiplier and three rounding shifts. Normal float32
+    scales only.
     """
     significand, exponent = np.frexp(F32(scale))
     multiplier, exponent = int(float(significand) * (1 << 24)), int(exponent) - 24
@@ -104,7 +106,7 @@ def requantise_shift(acc: ArrayLike, shift: ArrayLike, zero_point: ArrayLike, lo
     right = np.clip(places, 0, 62)
     half = np.where(right > 0, np.int64(1) << np.maximum(right - 1, 0), 0)
     rounded = ((wide + half) >> right) << np.clip(-places, 0, 24)
-    return np.clip(rounded + np.asarray(zero_point, np.int64), low, high).astype(np.int32)
+    return np.asarray(np.clip(rounded + np.asarray(zero_point, np.int64), low, high), np.int32)
 
 
 def gemmlowp_multiplier(scale: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -129,8 +131,8 @@ def requantise_gemmlowp(
 ) -> NDArray[np.int32]:
     """Requantise with gemmlowp's saturating rounding doubling high multiply and rounding divide by a power of two.
 
-    Source: B. Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference", 2018,
-    and the public description of the TFLite reference kernels.
+    Source: B. Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
+    Inference", 2018, and the public description of the TFLite reference kernels.
     """
     significand, exponent = gemmlowp_multiplier(scale)
     left, right = np.maximum(exponent, 0), np.maximum(-exponent, 0)
@@ -146,7 +148,7 @@ def requantise_gemmlowp(
     remainder = high_half & mask
     threshold = (mask >> 1) + (high_half < 0)
     divided = (high_half >> places) + (remainder > threshold)
-    return np.clip(divided + np.asarray(zero_point, np.int64), low, high).astype(np.int32)
+    return np.asarray(np.clip(divided + np.asarray(zero_point, np.int64), low, high), np.int32)
 
 
 def requantise(

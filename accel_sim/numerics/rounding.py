@@ -19,9 +19,9 @@ def round_half_up(values: ArrayLike) -> NDArray[np.float64]:
 def fused_multiply_add(a: ArrayLike, b: ArrayLike, c: ArrayLike) -> NDArray[np.float32]:
     """Compute ``a * b + c`` in float32 with a single rounding, elementwise.
 
-    The product of two float32 is exact in float64; the sum is rounded to odd there (its error is recovered with the two-sum of
-    Knuth), after which the rounding to float32 is the correct one: 53 >= 24 + 2 bits make a double rounding harmless
-    (Boldo and Melquiond, "Emulation of FMA and correctly rounded sums", IEEE TC 57(4), 2008).
+    The product of two float32 is exact in float64; the sum is rounded to odd there (its error is recovered with the
+    two-sum of Knuth), after which the rounding to float32 is the correct one: 53 >= 24 + 2 bits make a double
+    rounding harmless (Boldo and Melquiond, "Emulation of FMA and correctly rounded sums", IEEE TC 57(4), 2008).
 
     Parameters
     ----------

@@ -1,12 +1,13 @@
 """Any function of an accumulator with 8-bit results, as a step function.
 
-A curve that follows a convolution without a quantiser in between (Conv, Sigmoid, QuantizeLinear) maps an int32 accumulator to a
-code. Where the curve is monotone the map has at most 255 steps, so 255 thresholds per channel describe it exactly and no floating
-point is left in the datapath. Curves with a turning point are cut there first.
+A curve that follows a convolution without a quantiser in between (Conv, Sigmoid, QuantizeLinear) maps an int32
+accumulator to a code. Where the curve is monotone the map has at most 255 steps, so 255 thresholds per channel
+describe it exactly and no floating point is left in the datapath. Curves with a turning point are cut there first.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +22,11 @@ class Steps:
     Attributes
     ----------
     thresholds
-        int32, shape (channels, n), ascending: a step lies between ``threshold - 1`` and ``threshold``. Rows that need fewer are
-        padded at the end with the largest int32, whose step repeats the code before it.
+        int32, shape (channels, n), ascending: a step lies between ``threshold - 1`` and ``threshold``. Rows that need
+        fewer are padded at the end with the largest int32, whose step repeats the code before it.
     codes
-        int32, shape (channels, n + 1): ``codes[c, k]`` holds where exactly ``k`` thresholds are at or below the accumulator.
+        int32, shape (channels, n + 1): ``codes[c, k]`` holds where exactly ``k`` thresholds are at or below the
+        accumulator.
     """
 
     thresholds: NDArray[np.int32]
@@ -32,7 +34,7 @@ class Steps:
 
     def __call__(self, acc: NDArray[np.int32], channel: int) -> NDArray[np.int32]:
         """Evaluate one channel on accumulators of any shape."""
-        return self.codes[channel][np.searchsorted(self.thresholds[channel], acc, side="right")]
+        return np.asarray(self.codes[channel][np.searchsorted(self.thresholds[channel], acc, side="right")])
 
 
 def _crossings(
@@ -67,7 +69,7 @@ def step_function(
     for function, turns in zip(functions, turning_points, strict=True):
         cuts = [INT32.min, *(t for t in sorted(set(turns)) if INT32.min < t < INT32.max), INT32.max]
         positions, codes = [np.empty(0, np.int64)], [function(np.array([INT32.min]))]
-        for start, stop in zip(cuts[:-1], cuts[1:], strict=True):
+        for start, stop in pairwise(cuts):
             at, values = _crossings(function, start, stop)
             positions.append(at)
             codes.append(values)

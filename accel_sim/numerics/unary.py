@@ -17,7 +17,9 @@ F32 = np.float32
 Real = NDArray[np.float32]
 
 
-def quantise(values: ArrayLike, scale: float, zero_point: int, code: CodeType, half_up: bool = False) -> NDArray[np.int32]:
+def quantise(
+    values: ArrayLike, scale: float, zero_point: int, code: CodeType, half_up: bool = False
+) -> NDArray[np.int32]:
     """QuantizeLinear: ``rne(clamp(x / scale)) + zero_point``; NaN becomes the smallest code.
 
     Parameters
@@ -37,11 +39,13 @@ def quantise(values: ArrayLike, scale: float, zero_point: int, code: CodeType, h
 
 def dequantise(codes: ArrayLike, scale: ArrayLike, zero_point: ArrayLike) -> Real:
     """DequantizeLinear: ``f32(q - zero_point) * scale``; int32 codes are rounded on conversion."""
-    return np.asarray((np.asarray(codes, np.int64) - zero_point).astype(F32) * np.asarray(scale, F32))
+    return np.asarray(
+        (np.asarray(codes, np.int64) - np.asarray(zero_point, np.int64)).astype(F32) * np.asarray(scale, F32)
+    )
 
 
 def _logistic(x: Real) -> Real:
-    """Rational approximation of the logistic function that onnxruntime's CPU kernel evaluates (degree 9 over 10, |x| <= 18)."""
+    """Logistic function as onnxruntime's CPU kernel evaluates it: a rational of degree 9 over 10, |x| <= 18."""
     v = np.clip(x, F32(-18), F32(18))
     s = v * v
     p: Real = np.full_like(s, 4.37031012579801e-11)
@@ -49,7 +53,13 @@ def _logistic(x: Real) -> Real:
         p = fma(p, s, F32(c))
     p = p * v
     q: Real = np.full_like(s, 6.10247389755681e-13)
-    for c in (5.76102136993427e-09, 6.29106785017040e-06, 1.70198817374094e-03, 1.16817656904453e-01, 9.93151921023180e-01):
+    for c in (
+        5.76102136993427e-09,
+        6.29106785017040e-06,
+        1.70198817374094e-03,
+        1.16817656904453e-01,
+        9.93151921023180e-01,
+    ):
         q = fma(q, s, F32(c))
     return np.asarray(np.clip(p / q + F32(0.5), F32(0), F32(1)))
 
@@ -76,7 +86,8 @@ class Curve:
     Attributes
     ----------
     name
-        ONNX operator, or ``Add``, ``Sub``, ``Mul``, ``Div`` with a scalar constant (``RSub``, ``RDiv``: the constant comes first).
+        ONNX operator, or ``Add``, ``Sub``, ``Mul``, ``Div`` with a scalar constant (``RSub``, ``RDiv``: the constant
+        comes first).
     attributes
         Its constants by ONNX attribute name; ``value`` for the scalar of a binary operator.
     """

@@ -86,8 +86,8 @@ class Sketch:
             return float(F32(self.choose([1, 2, 2.5, 5]) * 10.0**exponent))
         if kind == "power_of_two":
             return float(2.0 ** np.round(np.log2(ideal)))
-        # Three digits, so that the last bits of a calibration run do not matter.
-        return float(F32(np.round(ideal / 10.0**exponent * self.rng.uniform(0.7, 1.4), 2) * 10.0**exponent))
+        # Two digits of the ideal, so that the last bits of a calibration run do not matter; the rest is noise.
+        return float(F32(np.round(ideal / 10.0**exponent, 1) * self.rng.uniform(0.7, 1.4) * 10.0**exponent))
 
     def pick_zero(self, dtype: str, lowest: float = 0.2) -> int:
         low, high = code_limits(dtype)
@@ -116,13 +116,13 @@ class Sketch:
         self.nodes.append(helper.make_node(op, inputs, names, name=self.fresh(op), domain=domain, **attributes))
         return names[0] if outputs == 1 else names
 
-    def parameters(self, code: Code, *, explicit: bool = False) -> list[str]:
+    def parameters(self, code: Code) -> list[str]:
         """Names of the scale and (unless omitted) zero-point initializers of a code tensor."""
         scale, zero = f"{code.name}_scale", f"{code.name}_zero"
         shape = (1,) if code.vector else ()
         if scale not in self.initializers:
             self.constant(np.full(shape, code.scale, F32), name=scale)
-        if code.omit_zero and not explicit:
+        if code.omit_zero:
             return [scale]
         if zero not in self.initializers:
             self.constant(np.full(shape, code.zero, code.dtype), name=zero)
@@ -154,8 +154,7 @@ class Sketch:
         code = replace(code, vector=False) if scalar else code
         self.codes.append(code)
         self.tags |= ({"scale_shape_1"} if code.vector else set()) | ({"zero_omitted"} if code.omit_zero else set())
-        # The type of the codes follows from the zero point: without one they would be uint8.
-        names = [real, *self.parameters(code, explicit=code.dtype == "int8")]
+        names = [real, *self.parameters(code)]
         self.nodes.append(helper.make_node("QuantizeLinear", names, [name], name=self.fresh("QuantizeLinear")))
         return code
 
@@ -168,7 +167,8 @@ class Sketch:
         if self.chance(0.15):
             self.tags.add("saturating")
             needed *= 0.25
-        omit = zero == 0 and self.chance(0.5)
+        # Not for int8: onnxruntime then inserts quantisers without a zero point, which make uint8 codes.
+        omit = dtype == "uint8" and zero == 0 and self.chance(0.5)
         return Code(name, value.shape, dtype, self.pick_scale(needed), zero, omit, vector=self.chance(0.12))
 
     def quantised_constant(self, values: Array, scale: Any, zero: Any, axis: int | None = None) -> str:

@@ -104,7 +104,12 @@ def _gather(ctx: Context, node: onnx.NodeProto, index: Index) -> Index:
 
 def _pad(ctx: Context, node: onnx.NodeProto, index: Index) -> Index:
     mode = attribute(node, "mode", "constant")
-    pads = [int(v) for v in (ctx.array(node.input[1], "pads") if len(node.input) > 1 else np.array(attribute(node, "pads"))).reshape(-1)]
+    pads = [
+        int(v)
+        for v in (
+            ctx.array(node.input[1], "pads") if len(node.input) > 1 else np.array(attribute(node, "pads"))
+        ).reshape(-1)
+    ]
     axes = list(range(index.ndim))
     if len(node.input) > 3 and node.input[3]:
         axes = [int(a) % index.ndim for a in ctx.array(node.input[3], "axes").reshape(-1)]
@@ -167,8 +172,12 @@ def mover(ctx: Context, node: onnx.NodeProto, name: str) -> None:
         for output, part in zip(node.output, _maps(ctx, node, value.shape), strict=False):
             if part.size and part.min() < 0:
                 raise UnsupportedError("padding of a constant")
-            flat = [a.reshape(-1)[part] for a in (value.index, value.scale, value.zero)]
-            ctx.values[output] = replace(value, index=flat[0], scale=flat[1], zero=flat[2])
+            ctx.values[output] = replace(
+                value,
+                index=value.index.reshape(-1)[part],
+                scale=value.scale.reshape(-1)[part],
+                zero=value.zero.reshape(-1)[part],
+            )
         return
     if isinstance(value, Code):
         tensor = ctx.tensors[value.tensor]
@@ -196,7 +205,7 @@ def _pending(ctx: Context, node: onnx.NodeProto, name: str, value: Any) -> None:
         def build(target: Target, part: Index = part) -> Operation:
             fill = int(quantise(np.float32(fill_value), *target.side, half_up=ctx.half_up))
             for curve in target.curves if via is None else ():
-                fill = int(quantise(curve(np.float32(fill_value)), *target.side))
+                fill = int(quantise(curve(np.asarray(fill_value, np.float32)), *target.side))
             table = None if via is not None else change_of_side(x.side, target, ctx.half_up)
             return move(part, fill & 255, table)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from accel_sim.model.context import Context, attribute, code_type, scalar
 from accel_sim.model.fusion import byte_table, pair_table, vanishes
-from accel_sim.model.graph import Concat, Lookup, Lookup2, Node, Operation, Quantise, Quantisation, Shape, Side, View
+from accel_sim.model.graph import Concat, Lookup, Lookup2, Node, Operation, Quantisation, Quantise, Shape, Side, View
 from accel_sim.model.operators.linear import along
 from accel_sim.model.values import (
     Code,
@@ -65,7 +65,8 @@ def unary(ctx: Context, node: onnx.NodeProto, name: str) -> None:
     if isinstance(value, Code) and node.op_type in ("Relu", "Clip"):
         _clamp_codes(ctx, node, name)
         return
-    curve = Curve(node.op_type, CONSTANTS.get(node.op_type, lambda ctx, node: {})(ctx, node))
+    constants = CONSTANTS[node.op_type](ctx, node) if node.op_type in CONSTANTS else {}
+    curve = Curve(node.op_type, constants)
     if isinstance(value, Expression) and value.keeps is not None:
         value = ctx.store(value)
     ctx.values[node.output[0]] = ctx.with_curve(value, curve, node, name)
@@ -89,11 +90,10 @@ def binary(ctx: Context, node: onnx.NodeProto, name: str) -> None:
     if first is None or second is None:
         raise UnsupportedError(f"{node.op_type} of {len(node.input)} inputs")
     for value, other, reverse in ((first, second, False), (second, first, True)):
-        if node.op_type == "Add" and isinstance(value, Expression) and value.add_bias is not None and not value.curves:
-            if isinstance(other, Constant | StoredConstant) and other_is_row(other, value.shape):
-                biased = value.add_bias(other)
-                ctx.values[node.output[0]] = replace(biased, sources=(*biased.sources, name))
-                return
+        biased = _with_bias(node, value, other)
+        if biased is not None:
+            ctx.values[node.output[0]] = replace(biased, sources=(*biased.sources, name))
+            return
         if isinstance(other, Constant) and other.array.size == 1 and node.op_type in ("Add", "Sub", "Mul", "Div"):
             prefix = "R" if reverse and node.op_type in ("Sub", "Div") else ""
             curve = Curve(prefix + node.op_type, {"value": float(other.array.reshape(-1)[0])})
@@ -102,6 +102,15 @@ def binary(ctx: Context, node: onnx.NodeProto, name: str) -> None:
             ctx.values[node.output[0]] = ctx.with_curve(value, curve, node, name)
             return
     _pair(ctx, node, name, first, second)
+
+
+def _with_bias(node: onnx.NodeProto, value: Any, other: Any) -> Expression | None:
+    """Take a constant row added to a matrix product as its bias."""
+    if node.op_type != "Add" or not isinstance(value, Expression) or value.add_bias is None or value.curves:
+        return None
+    if isinstance(other, Constant | StoredConstant) and other_is_row(other, value.shape):
+        return value.add_bias(other)
+    return None
 
 
 def other_is_row(other: Constant | StoredConstant, shape: Shape) -> bool:
@@ -156,7 +165,7 @@ def pair(
 
 
 def operand(ctx: Context, value: StoredConstant) -> tuple[View, Side]:
-    """A constant operand of an elementwise node: 8 bits, one scale."""
+    """Read a constant operand of an elementwise node: 8 bits, one scale."""
     code = code_type(value.stored.dtype)
     scale, zero = along(value.scale, 0, value.parameter), along(value.zero, 0, value.parameter)
     if scale.size != 1 or zero.size != 1:

@@ -46,7 +46,12 @@ def average_pool(ctx: Context, node: onnx.NodeProto, name: str) -> None:
 
     def build(target: Target) -> Operation:
         fused = vanishes(target) and x.side[2] == target.side[2]
-        if fused and window.kernel == tuple(([1, *x.shape[2:]])[-2:]) and not any(window.pads) and out == (1,) * len(out):
+        if (
+            fused
+            and window.kernel == tuple(([1, *x.shape[2:]])[-2:])
+            and not any(window.pads)
+            and out == (1,) * len(out)
+        ):
             # onnxruntime hands a window that covers the whole input to its global kernel, which rounds differently.
             return _global(ctx, x, target)
         return AveragePool(window, include, x.side, target.side, fused, () if fused else target.curves)

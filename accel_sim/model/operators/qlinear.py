@@ -29,7 +29,7 @@ def _real(ctx: Context, name: str, side: Side) -> str:
         ctx.values[alias] = Real(value.tensor, side, tensor.shape)
     elif isinstance(value, Constant):
         index = np.arange(value.array.size, dtype=np.int64).reshape(value.array.shape)
-        scale, zero = (np.full(value.array.shape, v, d) for v, d in ((side[0], np.float32), (side[1], np.int32)))
+        scale, zero = np.full(value.array.shape, side[0], np.float32), np.full(value.array.shape, side[1], np.int32)
         ctx.values[alias] = StoredConstant(value.name, value.array, index, scale, zero)
     else:
         raise UnsupportedError(f"input {name!r} is not an 8-bit tensor")
@@ -127,7 +127,7 @@ def qgemm(ctx: Context, node: onnx.NodeProto, name: str) -> None:
 
 
 def _simple(op_type: str, body: Body, operands: int) -> Body:
-    """An operator whose inputs come as (tensor, scale, zero point) and whose output's scale and zero point follow."""
+    """Make an operator of one whose inputs are (tensor, scale, zero point) each, then the output's scale and zero."""
 
     def run(ctx: Context, node: onnx.NodeProto, name: str) -> None:
         if attribute(node, "channels_last", 0):
@@ -148,7 +148,8 @@ def _simple(op_type: str, body: Body, operands: int) -> Body:
             target = ctx.tensor(node.output[0], value.shape, y_side)
             ctx.emit(name, node.op_type, lookup(value, Target(y_side), ctx.half_up), (value.tensor,), target, (name,))
         else:
-            ctx.values[node.output[0]] = replace(value, onnx_op=node.op_type)  # type: ignore[type-var]
+            assert isinstance(value, Expression)
+            ctx.values[node.output[0]] = replace(value, onnx_op=node.op_type)
             _finish(ctx, node.output[0], y_side)
 
     return run

@@ -38,7 +38,9 @@ def _extent(ctx: Context, node: onnx.NodeProto, shape: Shape) -> tuple[list[int]
     return out, factors
 
 
-def _coordinates(ctx: Context, node: onnx.NodeProto, length: int, wanted: int, scale: np.float32) -> NDArray[np.float32]:
+def _coordinates(
+    ctx: Context, node: onnx.NodeProto, length: int, wanted: int, scale: np.float32
+) -> NDArray[np.float32]:
     default = "half_pixel" if ctx.opset >= 11 else "asymmetric"
     mode = attribute(node, "coordinate_transformation_mode", default)
     x = np.arange(wanted, dtype=F32)
@@ -65,7 +67,7 @@ def _nearest(ctx: Context, node: onnx.NodeProto, x: NDArray[np.float32], length:
     }
     if mode not in rules:
         raise UnsupportedError(f"Resize in nearest mode {mode}")
-    return np.clip(rules[mode].astype(np.int64), 0, length - 1)
+    return np.asarray(np.clip(rules[mode].astype(np.int64), 0, length - 1))
 
 
 def nearest_index(ctx: Context, node: onnx.NodeProto, index: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -103,12 +105,15 @@ def resize(ctx: Context, node: onnx.NodeProto, name: str) -> None:
         mover(ctx, node, name)
         return
     if mode != "linear" or attribute(node, "antialias", 0):
-        raise UnsupportedError(f"Resize in mode {mode}" + (" with antialias" if attribute(node, "antialias", 0) else ""))
+        raise UnsupportedError(
+            f"Resize in mode {mode}" + (" with antialias" if attribute(node, "antialias", 0) else "")
+        )
     value = ctx.value(node.input[0])
     on_codes = isinstance(value, Code)
+    sources: tuple[str, ...] = (name,)
     if on_codes:
         tensor = ctx.code(node.input[0])
-        shape, side, source, sources = tensor.shape, (1.0, 0, tensor.code_type), tensor.name, (name,)
+        shape, side, source = tensor.shape, (1.0, 0, tensor.code_type), tensor.name
     else:
         x = ctx.real(node.input[0])
         shape, side, source, sources = x.shape, x.side, x.tensor, (*x.sources, name)

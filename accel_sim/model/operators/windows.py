@@ -14,7 +14,9 @@ def _lift(values: list[int], fill: int) -> tuple[int, int]:
 
 def _spatial(x: Shape, kernel: list[int]) -> list[int]:
     if len(x) not in (3, 4) or len(kernel) != len(x) - 2:
-        raise UnsupportedError(f"input of shape {x} with a kernel of {len(kernel)} dimensions; the array works in 1-D and 2-D")
+        raise UnsupportedError(
+            f"input of shape {x} with a kernel of {len(kernel)} dimensions; the array works in 1-D and 2-D"
+        )
     return list(x[2:])
 
 
@@ -48,7 +50,9 @@ def _window(kernel: list[int], strides: list[int], begin: list[int], end: list[i
 
 
 def _out(size: list[int], kernel: list[int], strides: list[int], pads: list[int], dilations: list[int]) -> list[int]:
-    out = [(n + p - (k - 1) * d - 1) // s + 1 for n, k, s, p, d in zip(size, kernel, strides, pads, dilations, strict=True)]
+    out = [
+        (n + p - (k - 1) * d - 1) // s + 1 for n, k, s, p, d in zip(size, kernel, strides, pads, dilations, strict=True)
+    ]
     if any(n < 1 for n in out):
         raise UnsupportedError(f"a kernel of {kernel} does not fit the padded input {size}")
     return out
@@ -80,7 +84,9 @@ def transpose_window(node: onnx.NodeProto, x: Shape, w: Shape, group: int) -> tu
     extra = list(attribute(node, "output_padding", [0] * axes))
     wanted = attribute(node, "output_shape")
     mode = attribute(node, "auto_pad", "NOTSET")
-    full = [(n - 1) * s + (k - 1) * d + 1 + e for n, s, k, d, e in zip(size, strides, kernel, dilations, extra, strict=True)]
+    full = [
+        (n - 1) * s + (k - 1) * d + 1 + e for n, s, k, d, e in zip(size, strides, kernel, dilations, extra, strict=True)
+    ]
     if wanted is None and mode in ("NOTSET", "VALID"):
         pads = list(attribute(node, "pads", [0] * (2 * axes))) if mode == "NOTSET" else [0] * (2 * axes)
         begin, end = pads[:axes], pads[axes:]
