@@ -19,7 +19,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from accel_sim.errors import ModelError
-from accel_sim.model.dump import expose_tensors, integer_outputs
+from accel_sim.model.dump import expose_tensors, integer_outputs, tensor_names
 
 Array = NDArray[Any]
 Runner = Callable[[dict[str, Array]], dict[str, Array]]
@@ -112,7 +112,7 @@ def reference(model: bytes) -> Reference:
     """Prepare the reference of a model given by its ONNX bytes."""
     dump = optimised(model)
     exposed, names = expose_tensors(dump)
-    return Reference(session(exposed, "none"), tuple(names), frozenset(integer_outputs(dump)))
+    return Reference(session(exposed, "none"), tuple(names), frozenset(integer_outputs(dump, tensor_names(model))))
 
 
 def agree(ours: Array, theirs: Array) -> tuple[int, int, int]:

@@ -1,7 +1,8 @@
 """The record of a campaign: one SQLite file, one row per fault.
 
 A batch of rows is one transaction in WAL mode: whatever ends the process, the file holds whole batches. Rows are keyed
-by (cell, draw) rather than by the global fault index, because the index of a draw moves when earlier cells grow.
+by (cell, draw) rather than by the global fault index, because the index of a draw moves when earlier cells grow. Attachments
+are what a report shows besides the rows (the model's tensors, one example), so that it needs the file and nothing else.
 """
 
 import json
@@ -29,6 +30,7 @@ SCHEMA = (
     "CREATE TABLE faults (cell INTEGER NOT NULL, draw INTEGER NOT NULL, stratum INTEGER NOT NULL, tensor TEXT NOT NULL,"
     " bit INTEGER NOT NULL, fault TEXT NOT NULL, outcome TEXT NOT NULL, changed_fraction REAL NOT NULL,"
     " PRIMARY KEY (cell, draw)) WITHOUT ROWID",
+    "CREATE TABLE attachments (name TEXT PRIMARY KEY, data BLOB NOT NULL)",
     f"PRAGMA application_id={APPLICATION_ID}",
     f"PRAGMA user_version={FORMAT_VERSION}",
 )
@@ -154,6 +156,25 @@ class Store:
         """Yield the recorded rows by cell and draw, with each fault's JSON."""
         with plain_errors(self.path):
             yield from map(Row._make, self._connection.execute("SELECT * FROM faults ORDER BY cell, draw"))
+
+    def most_damaging(self) -> Row | None:
+        """Return the recorded fault with the largest changed fraction, the first by (cell, draw) among equals."""
+        query = "SELECT * FROM faults ORDER BY changed_fraction DESC, cell, draw LIMIT 1"
+        with plain_errors(self.path):
+            found = self._connection.execute(query).fetchone()
+        return None if found is None else Row._make(found)
+
+    def attach(self, name: str, data: bytes) -> None:
+        """Keep a named blob, replacing one of that name; the file is left as it is when it holds the same bytes."""
+        with plain_errors(self.path):
+            if self.attachment(name) != data:
+                self._connection.execute("INSERT OR REPLACE INTO attachments VALUES (?, ?)", (name, data))
+
+    def attachment(self, name: str) -> bytes | None:
+        """Return a named blob, None when there is none."""
+        with plain_errors(self.path):
+            found = self._connection.execute("SELECT data FROM attachments WHERE name = ?", (name,)).fetchone()
+        return None if found is None else bytes(found[0])
 
     def close(self) -> None:
         """Close the file and release its lock; the write-ahead log is merged."""

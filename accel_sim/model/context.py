@@ -37,6 +37,7 @@ class Context:
     emitted: dict[str, Node] = field(default_factory=dict)
     stored: dict[str, Parameter] = field(default_factory=dict)
     floats: dict[str, tuple[Shape, str]] = field(default_factory=dict)
+    uses: dict[str, int] = field(default_factory=dict)
 
     @property
     def half_up(self) -> bool:
@@ -46,6 +47,15 @@ class Context:
     def value(self, name: str) -> Value:
         """Return what is known of an input."""
         return self.values.get(name, Floating(name))
+
+    def pend(self, expression: Expression) -> None:
+        """Set a pending expression as the value of its output."""
+        private = expression.private and self.used_once(expression.output)
+        self.values[expression.output] = replace(expression, private=private)
+
+    def used_once(self, name: str) -> bool:
+        """Whether a value has exactly one reader."""
+        return self.uses.get(name, 1) == 1
 
     def shape_and_type(self, name: str) -> tuple[Shape, str] | None:
         """Return shape and dtype of any value, None when they are unknown."""
@@ -114,7 +124,7 @@ class Context:
         if expression.via is not None:
             inner = expression.via
             name = inner.output + INTERMEDIATE
-            self.finish(inner, Target(target.side, inner.curves), name)
+            self.finish(inner, replace(target, curves=(*inner.curves, *target.curves)), name)
             inputs = (name,)
         self.emit(
             expression.node_name,
@@ -175,7 +185,8 @@ class Context:
                 node_name=name if not value.curves else value.node_name,
             )
         if isinstance(value, Expression):
-            return replace(value, curves=(*value.curves, curve), sources=(*value.sources, name))
+            private = value.private and self.used_once(node.output[0])
+            return replace(value, curves=(*value.curves, curve), sources=(*value.sources, name), private=private)
         raise UnsupportedError(f"input {node.input[0]!r} is not quantised")
 
 

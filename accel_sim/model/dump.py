@@ -1,5 +1,7 @@
 """Read the graph that onnxruntime made of a model."""
 
+from collections.abc import Container
+
 import onnx
 from onnx import helper
 
@@ -10,6 +12,13 @@ ON_CODES = (
     "MaxPool", "Reshape", "Flatten", "Transpose", "Slice", "Squeeze", "Unsqueeze", "Gather", "Tile", "Resize",
     "DepthToSpace", "SpaceToDepth", "Split", "Concat", "Pad", "Relu", "Clip", "Identity", "ReduceMax", "Expand",
 )  # fmt: skip
+
+
+def tensor_names(model: bytes) -> set[str]:
+    """Return the names of all inputs, constants and intermediate tensors of a file."""
+    graph = onnx.load_model_from_string(model).graph
+    names = {i.name for i in graph.input} | {t.name for t in graph.initializer}
+    return names | {output for node in graph.node for output in node.output}
 
 
 def expose_tensors(dump: bytes) -> tuple[bytes, list[str]]:
@@ -24,15 +33,20 @@ def expose_tensors(dump: bytes) -> tuple[bytes, list[str]]:
     return model.SerializeToString(), names
 
 
-def integer_outputs(dump: bytes) -> list[str]:
-    """Names of tensors that integer kernels make, or that are moved as codes."""
+def integer_outputs(dump: bytes, names: Container[str]) -> list[str]:
+    """List the tensors that integer kernels make, or that are moved as codes.
+
+    `names` are the tensors of the original file: codes that were quantised under a name of onnxruntime's own come from a
+    group that stayed in floating point, however they are moved afterwards.
+    """
     model = onnx.load_model_from_string(dump)
     codes = {i.name for i in model.graph.input if i.type.tensor_type.elem_type in (2, 3)}
     codes |= {t.name for t in model.graph.initializer if t.data_type in (2, 3)}
     found: list[str] = []
     for node in model.graph.node:
         exact = node.op_type.startswith("QLinear") or node.op_type in INTEGER
-        moved = node.op_type in ON_CODES and any(name in codes for name in node.input[:1])
+        first = node.input[0] if node.input else ""
+        moved = node.op_type in ON_CODES and first in codes and (first in names or first in found)
         quantised = node.op_type == "QuantizeLinear"
         if exact or moved:
             found.extend(node.output)

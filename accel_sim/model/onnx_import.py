@@ -52,6 +52,8 @@ def import_onnx(source: str | Path | bytes | onnx.ModelProto, *, arithmetic: str
     _read_constants(ctx, graph)
     _read_inputs(ctx, graph, label)
     names = _node_names(graph)
+    for name_read in (*(n for node in graph.node for n in node.input), *(o.name for o in graph.output)):
+        ctx.uses[name_read] = ctx.uses.get(name_read, 0) + 1
     reasons: dict[str, str] = {}
     for node, node_name in zip(graph.node, names, strict=True):
         _check_scales(ctx, node, node_name, label)

@@ -22,7 +22,7 @@ class Partition:
         self.makers = {output: i for i, node in enumerate(graph.node) for output in node.output if output}
         self.host: set[int] = set()
         self.array: Found = {}
-        self.wanted_floats: set[str] = set()
+        self.wanted: set[str] = set()
 
     def need(self, name: str, reader: str) -> None:
         """Mark what makes a value, and what that needs, iteratively (graphs can be deeper than Python's stack)."""
@@ -70,6 +70,7 @@ def partition(
                 Node(maker, "DequantizeLinear", Dequantise(value.side), (value.tensor,), (info.name,), (maker,))
             )
             split.need(value.tensor, maker)
+            split.wanted.add(value.tensor)
         else:
             if info.name not in split.makers:
                 raise ModelError(f"{label}: output {info.name!r} is made by no node")
@@ -119,6 +120,7 @@ def _islands(split: Partition) -> list[list[int]]:
         position = ends[0] if ends else min((i for i, n in enumerate(split.names) if n in node.sources), default=0)
         array_at.setdefault(position, []).append(node)
     level: dict[int, int] = {}
+    constant: list[int] = []
     on_array: set[str] = set(split.array)
     for position, onnx_node in enumerate(graph.node):
         for node in array_at.get(position, []):
@@ -126,9 +128,14 @@ def _islands(split: Partition) -> list[list[int]]:
         if position in split.host:
             found = [of(n) + (1 if n in on_array else 0) for n in onnx_node.input if n]
             level[position] = max(found, default=0)
+            if not any(n in on_array or n in depth or n in ctx.tensors for n in onnx_node.input):
+                constant.append(position)  # a constant's DequantizeLinear joins its first reader
             for output in onnx_node.output:
                 depth[output] = level[position]
-    del ctx
+    for position in constant:
+        outputs = set(graph.node[position].output)
+        readers = [level[i] for i in level if i not in constant and outputs & set(graph.node[i].input)]
+        level[position] = min(readers, default=0)
     group = {position: position for position in level}
 
     def root(i: int) -> int:
@@ -153,7 +160,7 @@ def _host_node(split: Partition, model: onnx.ModelProto, island: list[int], labe
     members = [graph.node[i] for i in island]
     made = {o for node in members for o in node.output if o}
     outside = {n for i, node in enumerate(graph.node) if i in split.host and i not in island for n in node.input}
-    outside |= {n for node in split.array.values() for n in node.inputs} | {o.name for o in graph.output}
+    outside |= {n for node in split.array.values() for n in node.inputs} | {o.name for o in graph.output} | split.wanted
     read = list(dict.fromkeys(n for node in members for n in node.input if n and n not in made))
     constants = [n for n in read if isinstance(ctx.values.get(n), Constant)]
     inputs = [n for n in read if n not in constants]

@@ -14,9 +14,38 @@ from accel_sim.model.values import Constant
 # Operators outside the ONNX standard whose result has the shape and type of their first input.
 LIKE_INPUT = ("QLinearSoftmax", "QLinearSigmoid", "QLinearLeakyRelu", "Gelu", "QuickGelu", "BiasGelu", "FusedGelu")
 
+# Quantised operators outside the standard: the standard operator with the same shapes, and where its operands stand.
+STAND_INS: dict[str, tuple[str, slice]] = {
+    "QLinearAdd": ("Add", slice(0, 4, 3)),
+    "QLinearMul": ("Mul", slice(0, 4, 3)),
+    "QLinearConcat": ("Concat", slice(2, None, 3)),
+    "QLinearAveragePool": ("AveragePool", slice(0, 1)),
+    "QLinearGlobalAveragePool": ("GlobalAveragePool", slice(0, 1)),
+    "QGemm": ("Gemm", slice(0, 4, 3)),
+}
+
+
+def _infer_stand_in(ctx: Context, node: onnx.NodeProto) -> dict[str, tuple[Shape, str]]:
+    """Infer a quantised operator outside the standard from its counterpart on real values."""
+    op_type, operands = STAND_INS[node.op_type]
+    known = [ctx.shape_and_type(name) for name in list(node.input)[operands]]
+    names = [f"operand{i}" for i in range(len(known))]
+    keep = {a.name for a in node.attribute if a.name != "channels_last"}
+    stand_in = helper.make_node(op_type, names, ["result"])
+    stand_in.attribute.extend(a for a in node.attribute if a.name in keep)
+    if any(entry is None for entry in known) or any(a.name == "channels_last" and a.i for a in node.attribute):
+        return {}
+    floats = {n: (entry[0], "float32") for n, entry in zip(names, known, strict=True) if entry is not None}
+    inner = Context(ctx.opset, ctx.mode, floats=floats)
+    found = infer(inner, stand_in).get("result")
+    first = known[0]
+    return {} if found is None or first is None else {node.output[0]: (found[0], first[1])}
+
 
 def infer(ctx: Context, node: onnx.NodeProto) -> dict[str, tuple[Shape, str]]:
     """Infer shape and dtype of a node's outputs; what stays unknown is left out."""
+    if node.op_type in STAND_INS:
+        return _infer_stand_in(ctx, node)
     known = {name: ctx.shape_and_type(name) for name in node.input if name}
     if node.op_type in LIKE_INPUT:
         first = known.get(node.input[0])

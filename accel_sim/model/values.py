@@ -57,7 +57,10 @@ class Code:
 
 @dataclass(frozen=True)
 class Real:
-    """A DequantizeLinear of a stored tensor, followed by elementwise curves."""
+    """A DequantizeLinear of a stored tensor, followed by elementwise curves.
+
+    `plain` says whether its scale and zero point are scalars of shape []: onnxruntime fuses some operators only then.
+    """
 
     tensor: str
     side: Side
@@ -66,14 +69,27 @@ class Real:
     sources: tuple[str, ...] = ()
     onnx_op: str = "DequantizeLinear"
     node_name: str = ""
+    plain: bool = True
 
 
 @dataclass(frozen=True)
 class Target:
-    """What a QuantizeLinear asks of the expression before it."""
+    """What a QuantizeLinear asks of the expression before it.
+
+    Attributes
+    ----------
+    side, curves
+        Its quantisation, and the curves between the operator and it.
+    fusable
+        Whether onnxruntime may fuse the group: no real value inside it is read by anything else.
+    plain
+        Whether scale and zero point are scalars of shape [].
+    """
 
     side: Side
     curves: tuple[Curve, ...] = ()
+    fusable: bool = True
+    plain: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +104,8 @@ class Expression:
         Quantisation with which the result is exact on codes (moves, max-pool); None for arithmetic.
     takes_curves
         Whether `build` can apply curves itself.
+    private
+        Whether nothing but the chain to one QuantizeLinear reads the real values.
     via
         For a move or a max-pool of another pending expression: that expression. Quantisation is monotone and
         elementwise, so the codes are made first and moved afterwards.
@@ -105,6 +123,7 @@ class Expression:
     sources: tuple[str, ...] = ()
     keeps: Side | None = None
     takes_curves: bool = True
+    private: bool = True
     via: "Expression | None" = None
     add_bias: "Callable[[Constant | StoredConstant], Expression] | None" = field(default=None)
 

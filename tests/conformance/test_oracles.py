@@ -179,8 +179,15 @@ def test_gemm(alpha: float, trans: tuple[int, int], types: tuple[Any, Any]) -> N
 def test_two_operands(op: str, dtype: Any) -> None:
     rng = np.random.default_rng(13)
     oracle = oracles.qlinear_add if op == "QLinearAdd" else oracles.qlinear_mul
-    shapes = [((40, 41), (40, 41)), ((2, 3, 4, 4), (3, 1, 1)), ((5,), (2, 3, 5)), ((2, 3, 4), ()), ((), (7, 3))]
-    for repeat in range(40):
+    shapes = [((40, 41), (40, 41)), ((2, 3, 9, 9), (3, 1, 1)), ((9,), (9, 9, 9)), ((9, 9, 9), ()), ((), (20, 30))]
+    shapes += [
+        ((3, 1, 1), (2, 3, 9, 9)),
+        ((20, 1), (20, 30)),
+        ((20, 1), (1, 30)),
+        ((20, 30, 1), (1, 30, 1)),
+        ((1,), (1, 1)),
+    ]
+    for repeat in range(120):
         first, second = shapes[repeat % len(shapes)]
         a, b = codes(rng, first, dtype), codes(rng, second, dtype)
         a_s, b_s = a_scale(rng), a_scale(rng)

@@ -146,14 +146,14 @@ def max_pool(sketch: Sketch) -> bool:
 
 def average_pool(sketch: Sketch) -> bool:
     x = sketch.pick(3, 4)
-    if x is None or x.vector:
+    if x is None or sketch.vector_scales:
         return False  # onnxruntime cannot load an average pool whose scales have the shape [1]
     attributes = pool_geometry(sketch, x.shape[2:])
     if sketch.chance(0.4):
         attributes["count_include_pad"] = 1
         sketch.tags.add("count_include_pad")
     real = sketch.node("AveragePool", [sketch.real(x)], **attributes)
-    sketch.quantise(real, like=x if sketch.chance(0.3) else None, scalar=True)
+    sketch.quantise(real, like=x if sketch.chance(0.3) else None)
     return True
 
 

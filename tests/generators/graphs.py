@@ -1,6 +1,7 @@
 """Random quantised graphs: the same seed gives the same model and the same inputs, byte for byte."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -183,7 +184,7 @@ def add_input(sketch: Sketch) -> None:
     name = f"input{len(sketch.inputs)}"
     is_float, is_nhwc = sketch.chance(0.5), len(shape) == 4 and sketch.chance(0.15)
     zero = sketch.pick_zero(sketch.dtype)
-    stored = Code(name, tuple(shape), sketch.dtype, scale, zero)
+    stored = Code(name, tuple(shape), sketch.dtype, scale, zero, vector=sketch.vector_scales)
     outer = [shape[0], *shape[2:], shape[1]] if is_nhwc else shape
     values = feed_values(sketch, stored) if is_float else sketch.random_codes(shape, sketch.dtype)
     sketch.feeds[name] = np.ascontiguousarray(np.moveaxis(values, 1, -1)) if is_nhwc else values
@@ -193,7 +194,7 @@ def add_input(sketch: Sketch) -> None:
     sketch.tags |= {"input_float" if is_float else "input_codes"} | ({"input_nhwc"} if is_nhwc else set())
     tensor = sketch.node("Transpose", [name], perm=[0, 3, 1, 2]) if is_nhwc else name
     if is_float:
-        code = Code(sketch.fresh("code"), tuple(shape), sketch.dtype, scale, zero)
+        code = replace(stored, name=sketch.fresh("code"))
         sketch.codes.append(code)
         sketch.nodes.append(
             helper.make_node(
@@ -204,7 +205,7 @@ def add_input(sketch: Sketch) -> None:
     if tensor == name:
         # Graph inputs are read as codes under their own name; the suffix only serves the naming rule of the sketch.
         tensor = sketch.node("Identity", [name])
-    sketch.codes.append(Code(tensor, tuple(shape), sketch.dtype, scale, zero))
+    sketch.codes.append(replace(stored, name=tensor))
 
 
 def finish_outputs(sketch: Sketch) -> list[str]:
@@ -252,6 +253,8 @@ def random_graph(seed: int) -> tuple[onnx.ModelProto, dict[str, Array]]:
     rng = np.random.default_rng([seed, 20240])
     sketch = Sketch(rng, int(rng.integers(13, LATEST_OPSET + 1)), str(rng.choice(["uint8", "int8"])))
     sketch.symbolic_batch = sketch.chance(0.25)
+    # All scales of a graph have one shape: onnxruntime shares equal constants, whether of shape [] or [1].
+    sketch.vector_scales = sketch.chance(0.15)
     for _ in range(sketch.choose([1, 1, 1, 2])):
         add_input(sketch)
     steps = [step for step, weight in STEPS for _ in range(weight)]

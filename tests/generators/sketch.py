@@ -48,6 +48,7 @@ class Sketch:
         self.used: set[str] = set()
         self.tags: set[str] = set()
         self.symbolic_batch = False
+        self.vector_scales = False
         self._count = 0
         self._real: dict[str, str] = {}
         self._measured: dict[str, Array] = {}
@@ -145,13 +146,11 @@ class Sketch:
         like: Code | None = None,
         dtype: str | None = None,
         zero: int | None = None,
-        scalar: bool = False,
     ) -> Code:
         """QuantizeLinear with the parameters of `like`, or with parameters fitted to what the tensor holds."""
         value = self.measure(real)
         name = self.fresh("code")
         code = replace(like, name=name, shape=value.shape) if like else self.fit(name, value, dtype or self.dtype, zero)
-        code = replace(code, vector=False) if scalar else code
         self.codes.append(code)
         self.tags |= ({"scale_shape_1"} if code.vector else set()) | ({"zero_omitted"} if code.omit_zero else set())
         names = [real, *self.parameters(code)]
@@ -169,7 +168,7 @@ class Sketch:
             needed *= 0.25
         # Not for int8: onnxruntime then inserts quantisers without a zero point, which make uint8 codes.
         omit = dtype == "uint8" and zero == 0 and self.chance(0.5)
-        return Code(name, value.shape, dtype, self.pick_scale(needed), zero, omit, vector=self.chance(0.12))
+        return Code(name, value.shape, dtype, self.pick_scale(needed), zero, omit, self.vector_scales)
 
     def quantised_constant(self, values: Array, scale: Any, zero: Any, axis: int | None = None) -> str:
         """DequantizeLinear of an initializer of codes; a zero point of 0 may be left out."""

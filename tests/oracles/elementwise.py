@@ -9,10 +9,25 @@ from tests.oracles.scalar import F32, Array, fused_multiply_add, round_half_even
 from tests.oracles.tables import dequantise, quantise
 
 
+def repeats_innermost(a: Array, b: Array) -> bool:
+    """Is `a` stretched along the innermost axis along which the result has more than one element?"""
+    rank = max(a.ndim, b.ndim)
+    for own, other in zip((1,) * (rank - a.ndim) + a.shape, (1,) * (rank - b.ndim) + b.shape, strict=True):
+        if max(own, other) > 1:
+            stretched = own == 1
+    return max(a.size, b.size) > 1 and stretched
+
+
 def qlinear_add(
     a: Array, a_scale: Any, a_zero: int, b: Array, b_scale: Any, b_zero: int, y_scale: Any, y_zero: int
 ) -> Array:
-    """The zero point is part of the constant `offset`, so it is added before the rounding."""
+    """The zero point is part of the constant `offset`, so it is added before the rounding.
+
+    onnxruntime exchanges the operands where the first is constant along the innermost axis: the fused operations then
+    round in another order.
+    """
+    if repeats_innermost(a, b):
+        return qlinear_add(b, b_scale, b_zero, a, a_scale, a_zero, y_scale, y_zero)
     a_ratio, b_ratio = F32(a_scale) / F32(y_scale), F32(b_scale) / F32(y_scale)
     offset = F32(y_zero) - fused_multiply_add(a_ratio, F32(a_zero), b_ratio * F32(b_zero))
     left, right = np.broadcast_arrays(a, b)

@@ -8,12 +8,14 @@ import onnx
 from numpy.typing import NDArray
 
 from accel_sim.model.context import Context, attribute
-from accel_sim.model.fusion import epilogue
+from accel_sim.model.fusion import epilogue, vanishes
 from accel_sim.model.graph import Conv, ConvTranspose, Gemm, Move, Operation, Shape, View
 from accel_sim.model.operators.windows import conv_window, transpose_window
 from accel_sim.model.values import Constant, Expression, Real, StoredConstant, Target, UnsupportedError
 
 F32 = np.float32
+# Tolerances on the scale of an int32 bias: a fused Conv takes about one percent, a fused Gemm anything.
+NEAR, ANY, EXACT = 0.011, np.inf, 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +59,8 @@ def bias_view(
     product_scale: NDArray[np.float32],
     channels: int,
     headroom: int,
-    factor: float = 1.0,
-    verbatim: bool = False,
+    factor: float,
+    verbatim: float,
 ) -> tuple[View | None, int]:
     """Read a bias in accumulator units.
 
@@ -71,7 +73,8 @@ def bias_view(
     factor
         The bias is multiplied by it (beta of Gemm).
     verbatim
-        Take int32 integers as accumulator units whatever their scale says, as onnxruntime's QGemm does.
+        Largest relative difference between the bias's scale and the product's at which int32 integers are accumulator
+        units as they stand, as in onnxruntime's fused kernels.
 
     Returns
     -------
@@ -91,8 +94,7 @@ def bias_view(
     zero = along(_as_row(value.zero, channels, value.parameter), 0, value.parameter).astype(np.int32)
     ratio = factor * scale.astype(np.float64) / product_scale.astype(np.float64)
     shift, gain = 0, None
-    # onnxruntime takes int32 biases verbatim when their scale is the product's up to about one percent.
-    exact = value.stored.dtype == np.int32 and (verbatim or not np.any(np.abs(ratio - 1) > 0.011))
+    exact = value.stored.dtype == np.int32 and not np.any(np.abs(ratio - 1) > verbatim)
     if not exact:
         fraction, exponent = np.frexp(ratio)
         if np.all(fraction == 0.5) and np.all(exponent == exponent.reshape(-1)[0]) and -16 <= int(exponent[0]) - 1 < 0:
@@ -161,14 +163,23 @@ def linear(
     parts: Weights,
     bias: object,
     channels: int,
+    *,
+    verbatim: float = EXACT,
     alpha: float = 1.0,
     beta: float = 1.0,
-    verbatim: bool = False,
 ) -> Linear:
     """Combine input, weights and bias."""
     product = F32(alpha) * F32(x.side[0]) * parts.scale
     view, shift = bias_view(ctx, bias, product, channels, _headroom(ctx, x, parts, channels), beta, verbatim)
     return Linear(x, parts, view, shift, ctx.mode, alpha)
+
+
+def is_fused(ctx: Context, x: Real, parts: Weights, bias: object, target: Target) -> bool:
+    """Whether onnxruntime runs a Conv, MatMul or Gemm group with an integer kernel."""
+    weight = ctx.stored[parts.view.parameter].values.dtype
+    types = x.side[2] == target.side[2] and (x.side[2].name == "uint8" or weight == np.int8)
+    plain_bias = bias is None or (isinstance(bias, StoredConstant) and not np.any(bias.zero))
+    return types and plain_bias and target.fusable and vanishes(target)
 
 
 def _headroom(ctx: Context, x: Real, parts: Weights, channels: int) -> int:
@@ -191,17 +202,18 @@ def conv(ctx: Context, node: onnx.NodeProto, name: str) -> None:
     group = int(attribute(node, "group", 1))
     window, out, lifted = conv_window(node, x.shape, parts.view.shape, group)
     parts = Weights(replace(parts.view, shape=lifted), parts.scale)
-    body = linear(ctx, x, parts, _bias_input(ctx, node), lifted[0])
+    bias = _bias_input(ctx, node)
+    linear(ctx, x, parts, bias, lifted[0])  # refuses a bias that does not fit
 
     def build(target: Target) -> Operation:
+        verbatim = NEAR if is_fused(ctx, x, parts, bias, target) else EXACT
+        body = linear(ctx, x, parts, bias, lifted[0], verbatim=verbatim)
         return Conv(
             body.weights.view, body.bias, x.side[1], window, group, body.epilogue(target), body.accumulator_shift
         )
 
     shape = (x.shape[0], lifted[0], *out)
-    ctx.values[node.output[0]] = Expression(
-        node.op_type, name, node.output[0], shape, (x.tensor,), build, sources=(*x.sources, name)
-    )
+    ctx.pend(Expression(node.op_type, name, node.output[0], shape, (x.tensor,), build, sources=(*x.sources, name)))
 
 
 def conv_transpose(ctx: Context, node: onnx.NodeProto, name: str) -> None:
@@ -221,9 +233,7 @@ def conv_transpose(ctx: Context, node: onnx.NodeProto, name: str) -> None:
         )
 
     shape = (x.shape[0], lifted[1] * group, *out)
-    ctx.values[node.output[0]] = Expression(
-        node.op_type, name, node.output[0], shape, (x.tensor,), build, sources=(*x.sources, name)
-    )
+    ctx.pend(Expression(node.op_type, name, node.output[0], shape, (x.tensor,), build, sources=(*x.sources, name)))
 
 
 def gemm(ctx: Context, node: onnx.NodeProto, name: str) -> None:
@@ -274,10 +284,12 @@ def product(
     shape: Shape = (*x.shape[:-1], columns)
 
     def with_bias(value: object) -> Expression:
-        verbatim = alpha == beta == 1.0
-        body = linear(ctx, x, parts, value, columns, alpha, beta, verbatim)
+        linear(ctx, x, parts, value, columns, alpha=alpha, beta=beta)  # refuses a bias that does not fit
 
         def build(target: Target) -> Operation:
+            fused = is_fused(ctx, x, parts, value, target) and alpha == beta == 1.0
+            verbatim = ANY if fused else EXACT
+            body = linear(ctx, x, parts, value, columns, verbatim=verbatim, alpha=alpha, beta=beta)
             return Gemm(body.weights.view, body.bias, x.side[1], body.epilogue(target), body.accumulator_shift)
 
         sources = (*x.sources, name)
@@ -285,4 +297,4 @@ def product(
 
     plain = with_bias(bias)
     addable = bias is None and alpha == 1.0
-    ctx.values[node.output[0]] = replace(plain, add_bias=with_bias if addable else None)
+    ctx.pend(replace(plain, add_bias=with_bias if addable else None))

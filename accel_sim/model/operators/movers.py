@@ -192,8 +192,6 @@ def mover(ctx: Context, node: onnx.NodeProto, name: str) -> None:
 
 def _pending(ctx: Context, node: onnx.NodeProto, name: str, value: Any) -> None:
     via = value if isinstance(value, Expression) and value.keeps is None else None
-    if via is not None and not via.takes_curves and via.curves:
-        raise UnsupportedError(f"{node.op_type} after {via.curves[-1].name} without a quantiser")
     x = Real("", (1.0, 0, CodeType("uint8")), via.shape) if via is not None else ctx.real(node.input[0])
     fill_value = _fill_real(ctx, node)
     sources = (name,) if via is not None else (*x.sources, name)
@@ -204,17 +202,17 @@ def _pending(ctx: Context, node: onnx.NodeProto, name: str, value: Any) -> None:
 
         def build(target: Target, part: Index = part) -> Operation:
             fill = int(quantise(np.float32(fill_value), *target.side, half_up=ctx.half_up))
-            for curve in target.curves if via is None else ():
+            for curve in target.curves:
                 fill = int(quantise(curve(np.asarray(fill_value, np.float32)), *target.side))
             table = None if via is not None else change_of_side(x.side, target, ctx.half_up)
             return move(part, fill & 255, table)
 
         keeps = x.side if via is None and (not pads or fill_value == 0.0) else None
         inputs = (x.tensor,) if via is None else ()
-        ctx.values[node.output[position]] = Expression(
+        ctx.pend(Expression(
             node.op_type, name, node.output[position], part.shape, inputs, build, sources=sources, keeps=keeps,
-            takes_curves=via is None, via=via,
-        )  # fmt: skip
+            via=via, private=via is None or via.private,
+        ))  # fmt: skip
 
 
 def _maps(ctx: Context, node: onnx.NodeProto, shape: tuple[int, ...]) -> list[Index]:

@@ -56,6 +56,7 @@ CONSTANTS: dict[str, Callable[[Context, onnx.NodeProto], dict[str, float]]] = {
         "beta": float(attribute(node, "beta", 0.5)),
     },
 }
+RISING = ("Relu", "Clip", "Identity", "Sigmoid", "HardSigmoid", "Tanh", "Elu")
 UNARY = ("Relu", "Clip", "LeakyRelu", "PRelu", "Sigmoid", "HardSigmoid", "HardSwish", "Tanh", "Elu", "Neg", "Abs")
 
 
@@ -92,7 +93,8 @@ def binary(ctx: Context, node: onnx.NodeProto, name: str) -> None:
     for value, other, reverse in ((first, second, False), (second, first, True)):
         biased = _with_bias(node, value, other)
         if biased is not None:
-            ctx.values[node.output[0]] = replace(biased, sources=(*biased.sources, name))
+            sources = (*biased.sources, name)
+            ctx.pend(replace(biased, sources=sources, output=node.output[0]))
             return
         if isinstance(other, Constant) and other.array.size == 1 and node.op_type in ("Add", "Sub", "Mul", "Div"):
             prefix = "R" if reverse and node.op_type in ("Sub", "Div") else ""
@@ -109,7 +111,7 @@ def _with_bias(node: onnx.NodeProto, value: Any, other: Any) -> Expression | Non
     if node.op_type != "Add" or not isinstance(value, Expression) or value.add_bias is None or value.curves:
         return None
     if isinstance(other, Constant | StoredConstant) and other_is_row(other, value.shape):
-        return value.add_bias(other)
+        return replace(value.add_bias(other), private=value.private)
     return None
 
 
@@ -128,6 +130,7 @@ def _pair(ctx: Context, node: onnx.NodeProto, name: str, first: Any, second: Any
     shapes: list[Shape] = []
     inputs: list[str] = []
     sources: list[str] = []
+    plain = True
     for value, input_name in ((first, node.input[0]), (second, node.input[1])):
         if isinstance(value, StoredConstant):
             view, side = operand(ctx, value)
@@ -141,24 +144,41 @@ def _pair(ctx: Context, node: onnx.NodeProto, name: str, first: Any, second: Any
         shapes.append(x.shape)
         inputs.append(x.tensor)
         sources.extend(x.sources)
+        plain = plain and x.plain
     shape = np.broadcast_shapes(*shapes)
 
     def build(target: Target) -> Operation:
-        return pair(node.op_type, (sides[0], sides[1]), target, ctx.half_up, view, constant_first)
+        fusable = replace(target, fusable=target.fusable and target.plain and plain)
+        swapped = leads_scalar(shapes[0], shape)
+        return pair(node.op_type, (sides[0], sides[1]), fusable, ctx.half_up, view, constant_first, swapped)
 
-    ctx.values[node.output[0]] = Expression(
-        node.op_type, name, node.output[0], shape, tuple(inputs), build, sources=(*sources, name)
-    )
+    ctx.pend(Expression(node.op_type, name, node.output[0], shape, tuple(inputs), build, sources=(*sources, name)))
+
+
+def leads_scalar(first: Shape, shape: Shape) -> bool:
+    """Whether the first operand is broadcast along the innermost axis: onnxruntime's kernel then swaps the operands."""
+    padded = (1,) * (len(shape) - len(first)) + first
+    inner = next((i for i in reversed(range(len(shape))) if shape[i] > 1), None)
+    return inner is not None and padded[inner] == 1
 
 
 def pair(
-    onnx_op: str, sides: tuple[Side, Side], target: Target, half_up: bool, view: View | None, constant_first: bool
+    onnx_op: str,
+    sides: tuple[Side, Side],
+    target: Target,
+    half_up: bool,
+    view: View | None,
+    constant_first: bool,
+    swapped: bool,
 ) -> Lookup2:
     """Tabulate a binary operator, with the arithmetic of the kernel that onnxruntime chooses for it."""
     same_type = sides[0][2] == sides[1][2] == target.side[2]
-    if onnx_op in ("Add", "Mul") and same_type and vanishes(target):
+    if onnx_op in ("Add", "Mul") and same_type and target.fusable and vanishes(target):
         build = add_table if onnx_op == "Add" else multiply_table
-        codes = build(sides[0], sides[1], target.side, half_up)
+        if swapped:  # the fused additions are not symmetric in their operands
+            codes = build(sides[1], sides[0], target.side, half_up).T
+        else:
+            codes = build(sides[0], sides[1], target.side, half_up)
     else:
         codes = real_binary_table(onnx_op, target.curves, sides[0], sides[1], target.side, half_up)
     return Lookup2(pair_table(codes, sides[0][2], sides[1][2]), view, constant_first)
@@ -192,8 +212,10 @@ def concat(ctx: Context, node: onnx.NodeProto, name: str) -> None:
     def build(target: Target) -> Operation:
         return Concat(axis % len(shape), tuple(change_of_side(x.side, target, ctx.half_up) for x in reals))
 
-    ctx.values[node.output[0]] = Expression(
-        node.op_type, name, node.output[0], shape, tuple(x.tensor for x in reals), build, sources=(*sources, name)
+    ctx.pend(
+        Expression(
+            node.op_type, name, node.output[0], shape, tuple(x.tensor for x in reals), build, sources=(*sources, name)
+        )
     )
 
 
@@ -215,6 +237,7 @@ def quantise_linear(ctx: Context, node: onnx.NodeProto, name: str) -> None:
     """QuantizeLinear: closes whatever is pending in front of it."""
     value = ctx.value(node.input[0])
     side = q_side(ctx, node)
+    plain = not any(np.ndim(ctx.array(n, "scale")) for n in node.input[1:] if n)
     output = node.output[0]
     if isinstance(value, Code):
         raise UnsupportedError(f"QuantizeLinear of the codes {node.input[0]!r}")
@@ -223,14 +246,15 @@ def quantise_linear(ctx: Context, node: onnx.NodeProto, name: str) -> None:
         label, op = (value.node_name, value.onnx_op) if value.curves else (name, "QuantizeLinear")
         ctx.emit(label, op, table, (value.tensor,), ctx.tensor(output, value.shape, side), (*value.sources, name))
     elif isinstance(value, Expression):
-        if (value.curves or (value.keeps is not None and value.keeps != side)) and not value.takes_curves:
+        rising = value.via is not None and all(curve.name in RISING for curve in value.curves)
+        if (value.curves or (value.keeps is not None and value.keeps != side)) and not (value.takes_curves or rising):
             if value.keeps is None:
                 raise UnsupportedError(f"{value.onnx_op} followed by {value.curves[0].name}")
             stored = replace(ctx.store(replace(value, curves=())), curves=value.curves)
             target = ctx.tensor(output, value.shape, side)
             ctx.emit(name, node.op_type, lookup(stored, Target(side), ctx.half_up), (stored.tensor,), target, (name,))
             return
-        ctx.finish(value, Target(side, value.curves), output, (name,))
+        ctx.finish(value, Target(side, value.curves, value.private, plain), output, (name,))
     elif isinstance(value, Floating) and value.name in ctx.tensors:
         source = ctx.tensors[value.name]
         if source.dtype != "float32":
@@ -269,7 +293,8 @@ def dequantise_linear(ctx: Context, node: onnx.NodeProto, name: str) -> None:
     side = (float(scale), zero, tensor.code_type)
     if tensor.quantisation is None:
         ctx.tensors[value.tensor] = replace(tensor, quantisation=Quantisation(side[0], side[1]))
-    ctx.values[node.output[0]] = Real(value.tensor, side, tensor.shape)
+    plain = not any(np.ndim(ctx.array(n, "scale")) for n in node.input[1:] if n)
+    ctx.values[node.output[0]] = Real(value.tensor, side, tensor.shape, plain=plain)
 
 
 def stored_constant(ctx: Context, node: onnx.NodeProto, value: Constant) -> StoredConstant:

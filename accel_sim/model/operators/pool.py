@@ -24,15 +24,21 @@ def max_pool(ctx: Context, node: onnx.NodeProto, name: str) -> None:
         target = replace(source, name=node.output[0], shape=(*source.shape[:2], *out))
         ctx.emit(name, node.op_type, MaxPool(window), (source.name,), target, (name,))
         return
-    x = ctx.real(node.input[0])
+    pending = ctx.value(node.input[0])
+    via = pending if isinstance(pending, Expression) and pending.keeps is None else None
+    x = via or ctx.real(node.input[0])
     window, out, _ = pool_window(node, x.shape)
 
     def build(target: Target) -> Operation:
         return MaxPool(window)
 
-    ctx.values[node.output[0]] = Expression(
-        node.op_type, name, node.output[0], (*x.shape[:2], *out), (x.tensor,), build,
-        sources=(*x.sources, name), keeps=x.side, takes_curves=False,
+    ctx.pend(
+        Expression(
+            node.op_type, name, node.output[0], (*x.shape[:2], *out), () if isinstance(x, Expression) else (x.tensor,),
+            build, sources=(name,) if isinstance(x, Expression) else (*x.sources, name),
+            keeps=None if isinstance(x, Expression) else x.side, takes_curves=False, via=via,
+            private=via is None or via.private,
+        )
     )  # fmt: skip
 
 
@@ -45,7 +51,7 @@ def average_pool(ctx: Context, node: onnx.NodeProto, name: str) -> None:
         raise UnsupportedError("AveragePool with count_include_pad and windows that reach past the padding")
 
     def build(target: Target) -> Operation:
-        fused = vanishes(target) and x.side[2] == target.side[2]
+        fused = vanishes(target) and target.fusable and x.side[2] == target.side[2]
         if (
             fused
             and window.kernel == tuple(([1, *x.shape[2:]])[-2:])
@@ -56,8 +62,10 @@ def average_pool(ctx: Context, node: onnx.NodeProto, name: str) -> None:
             return _global(ctx, x, target)
         return AveragePool(window, include, x.side, target.side, fused, () if fused else target.curves)
 
-    ctx.values[node.output[0]] = Expression(
-        node.op_type, name, node.output[0], (*x.shape[:2], *out), (x.tensor,), build, sources=(*x.sources, name)
+    ctx.pend(
+        Expression(
+            node.op_type, name, node.output[0], (*x.shape[:2], *out), (x.tensor,), build, sources=(*x.sources, name)
+        )
     )
 
 
@@ -71,9 +79,7 @@ def global_average_pool(ctx: Context, node: onnx.NodeProto, name: str) -> None:
         return _global(ctx, x, target)
 
     shape = (*x.shape[:2], *(1 for _ in x.shape[2:]))
-    ctx.values[node.output[0]] = Expression(
-        node.op_type, name, node.output[0], shape, (x.tensor,), build, sources=(*x.sources, name)
-    )
+    ctx.pend(Expression(node.op_type, name, node.output[0], shape, (x.tensor,), build, sources=(*x.sources, name)))
 
 
 def _global(ctx: Context, x: Real, target: Target) -> GlobalAveragePool:

@@ -134,6 +134,4 @@ def resize(ctx: Context, node: onnx.NodeProto, name: str) -> None:
     def build(target: Target) -> Operation:
         return ResizeLinear(rows, columns, False, side, target.side, target.curves)
 
-    ctx.values[node.output[0]] = Expression(
-        node.op_type, name, node.output[0], tuple(out), (source,), build, sources=sources
-    )
+    ctx.pend(Expression(node.op_type, name, node.output[0], tuple(out), (source,), build, sources=sources))
