@@ -1,6 +1,7 @@
 """The models that come with the package, and how a name or a path becomes a file."""
 
 import json
+import os
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -40,9 +41,9 @@ def resolve(model: str | Path) -> Path:
     if entry is not None:
         return bundled_folder() / str(entry["file"])
     path = Path(model)
-    if not path.exists() and path.suffix != ".onnx":
+    if not os.path.exists(path) and path.suffix != ".onnx":
         names = ", ".join(e["name"] for e in bundled_models())
-        raise ModelError(f"{model}: neither a file nor a bundled model; bundled are {names}")
+        raise ModelError(f"{str(model)[:200]}: neither a file nor a bundled model; bundled are {names}")
     return path
 
 

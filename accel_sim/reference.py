@@ -69,9 +69,17 @@ def host_runner(model: bytes) -> Runner:
     names = [output.name for output in peer.get_outputs()]
 
     def run(feeds: dict[str, Array]) -> dict[str, Array]:
-        return dict(zip(names, peer.run(names, feeds), strict=True))
+        return dict(zip(names, _run(peer, names, feeds), strict=True))
 
     return run
+
+
+def _run(peer: ort.InferenceSession, names: list[str], feeds: dict[str, Array]) -> list[Array]:
+    try:
+        found: list[Array] = peer.run(names, feeds)
+    except Exception as error:
+        raise ModelError(f"onnxruntime cannot run the model: {' '.join(str(error).split())[:300]}") from error
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +98,7 @@ class Reference:
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Return every tensor that the optimised graph still has, by name."""
-        return dict(zip(self.names, self.peer.run(list(self.names), dict(inputs)), strict=True))
+        return dict(zip(self.names, _run(self.peer, list(self.names), dict(inputs)), strict=True))
 
 
 def optimised(model: bytes) -> bytes:

@@ -2,7 +2,8 @@
 
 import functools
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -11,10 +12,11 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from accel_sim.bundled import resolve
+from accel_sim.bundled import bundled_models, resolve
 from accel_sim.campaign import Store, Task, collect, make_plan, summarise
+from accel_sim.campaign.attachments import attach_evidence
 from accel_sim.engine import Engine
-from accel_sim.errors import InputError, UsageError
+from accel_sim.errors import InputError, ModelError, UsageError
 from accel_sim.faults import Criterion, Fault, Injector, Verdict, choose_criterion, make_space
 from accel_sim.inputs import Images, split_images
 from accel_sim.model import Graph, import_onnx
@@ -100,7 +102,16 @@ class Model:
     def __init__(self, path: Path, arithmetic: str) -> None:
         self.path, self.arithmetic = path, arithmetic
         self.graph: Graph = import_onnx(path, arithmetic=arithmetic)
-        self.engine = Engine(self.graph, host_runner)
+        with self._named():
+            self.engine = Engine(self.graph, host_runner)
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Name the file in what onnxruntime says of a model or a piece of it."""
+        try:
+            yield
+        except ModelError as error:
+            raise ModelError(f"{self.path}: {error}") from error
 
     @functools.cached_property
     def _bytes(self) -> bytes:
@@ -111,7 +122,8 @@ class Model:
     @functools.cached_property
     def reference(self) -> Reference:
         """Onnxruntime on the same file, in the configuration that defines the right answer."""
-        return reference(self._bytes)
+        with self._named():
+            return reference(self._bytes)
 
     def images(self, inputs: Mapping[str, Any] | Images, label: str = "inputs") -> Images:
         """Check inputs and split them into images."""
@@ -127,7 +139,8 @@ class Model:
             leading axis.
         """
         images = self.images(inputs)
-        outputs: list[Mapping[str, Array]] = [self.engine.outputs(self.engine.run(image)) for image in images.items]
+        with self._named():
+            outputs: list[Mapping[str, Array]] = [self.engine.outputs(self.engine.run(image)) for image in images.items]
         return RunResult(images.join(outputs), len(images.items))
 
     def verify(self, inputs: Mapping[str, Any] | Images | None = None) -> Verification:
@@ -222,6 +235,8 @@ class Model:
             The public JSON form: counts, estimates with intervals, strata.
         """
         images = self.images(inputs)
+        if workers < 1:
+            raise UsageError(f"--workers is {workers}: it must be 1 or more")
         chosen = choose_criterion(self.graph, criterion)
         place = make_space(space, self.graph, len(images.items))
         plan = make_plan(place.strata, strata, seed, faults=faults, margin=margin, confidence=confidence)
@@ -238,7 +253,15 @@ class Model:
         make_evaluator = MakeEvaluator(self._bytes, self.arithmetic, images.items, chosen)
         with Store.open(results, task, plan, confidence) as store:
             collect(task, place, plan, store, make_evaluator, workers, progress)
+            make_injector = functools.partial(Injector, self.engine, images.items, chosen)
+            attach_evidence(store, self.graph, self.arithmetic, images, bundled_classes(self.graph), make_injector)
             return {"model": self.graph.name, "images": len(images.items), **summarise(store, plan, confidence)}
+
+
+def bundled_classes(graph: Graph) -> tuple[str, ...]:
+    """Names of a bundled model's classes, recognised by the file's hash; nothing for other models."""
+    entry = next((e for e in bundled_models() if e["sha256"] == graph.file_hash), {})
+    return tuple(str(name) for name in entry.get("classes", ()))
 
 
 def _packages(graph: Graph) -> dict[str, str]:
@@ -296,6 +319,8 @@ def read_fault(text: str) -> list[Fault]:
         record = json.loads(text)
     except json.JSONDecodeError as error:
         raise InputError(f"fault: not JSON ({error.msg} at position {error.pos}): {text[:80]!r}") from error
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, brackets of thousands of levels
+        raise InputError(f"fault: not JSON that can be read ({error}): {text[:80]!r}") from error
     records = record if isinstance(record, list) else [record]
     if not records:
         raise InputError("fault: an empty list")

@@ -1,8 +1,9 @@
 """The record of a campaign: one SQLite file, one row per fault.
 
 A batch of rows is one transaction in WAL mode: whatever ends the process, the file holds whole batches. Rows are keyed
-by (cell, draw) rather than by the global fault index, because the index of a draw moves when earlier cells grow. Attachments
-are what a report shows besides the rows (the model's tensors, one example), so that it needs the file and nothing else.
+by (cell, draw) rather than by the global fault index, because the index of a draw moves when earlier cells grow.
+Attachments are what a report shows besides the rows (the model's tensors, one example), so that it needs the file and
+nothing else.
 """
 
 import json
@@ -174,7 +175,9 @@ class Store:
         """Return a named blob, None when there is none."""
         with plain_errors(self.path):
             found = self._connection.execute("SELECT data FROM attachments WHERE name = ?", (name,)).fetchone()
-        return None if found is None else bytes(found[0])
+        if found is not None and not isinstance(found[0], bytes):
+            raise ResultsError(f"results file {self.path} is damaged (attachment {name!r} is no blob); delete it")
+        return None if found is None else found[0]
 
     def close(self) -> None:
         """Close the file and release its lock; the write-ahead log is merged."""

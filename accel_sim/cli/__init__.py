@@ -6,10 +6,13 @@ input.
 
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib import import_module
 
 import click
+
+from accel_sim import __version__
 
 COMMANDS = {
     "campaign": "Statistical fault injection; resumes where it stopped.",
@@ -40,8 +43,8 @@ class _Lazy(click.Group):
             formatter.write_dl(sorted(COMMANDS.items()))
 
 
-@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="accel_sim", prog_name="accel-sim")
+@click.group(cls=_Lazy, no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="accel-sim")
 def root() -> None:
     """Int8 neural-network accelerators under single-event upsets, bit by bit.
 
@@ -59,7 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.exceptions.Exit as stop:
         status = stop.exit_code
     except click.ClickException as error:
-        status = _complain(" ".join(error.format_message().split()))
+        context = getattr(error, "ctx", None)
+        hint = f" See `{context.command_path if context else 'accel-sim'} --help`."
+        status = _complain(" ".join(error.format_message().split()) + hint)
     except AccelSimError as error:
         status = _complain(str(error))
     except (KeyboardInterrupt, click.Abort):
@@ -86,4 +91,6 @@ def _complain(message: str) -> int:
 
 def entry() -> None:
     """Console script."""
+    if not os.environ.get("ACCEL_SIM_DEBUG"):
+        warnings.simplefilter("ignore")  # stderr is for progress and for one line of complaint
     sys.exit(main())

@@ -2,7 +2,7 @@
 
 import json
 import os
-import tempfile
+import zipfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -75,24 +75,31 @@ def check_target(path: str | None) -> None:
     if path is None:
         return
     target = Path(path)
-    if target.is_dir():
+    if os.path.isdir(target):
         raise InputError(f"{path}: is a folder; give the name of a file")
-    if not target.absolute().parent.is_dir():
-        raise InputError(f"{path}: the folder {target.parent} does not exist")
+    if os.path.exists(target) and not os.path.isfile(target):
+        raise InputError(f"{path}: is a device or a pipe; give the name of a file")
+    if not os.path.isdir(target.absolute().parent):
+        raise InputError(f"{path}: the folder {target.parent} does not exist; make it first")
     if not os.access(target.absolute().parent, os.W_OK):
         raise InputError(f"{path}: the folder {target.absolute().parent} cannot be written")
 
 
 def save_npz(path: str, arrays: "Mapping[str, NDArray[np.generic]]") -> None:
-    """Write an .npz file whole or not at all."""
-    import numpy as np
+    """Write an .npz file whole or not at all; equal arrays give equal bytes."""
+    from numpy.lib import format as npy
 
     check_target(path)
     target = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=target.absolute().parent, suffix=".part")
+    temporary = target.absolute().with_name(f".{os.getpid()}.part")
     try:
-        with os.fdopen(handle, "wb") as stream:
-            np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
+        # Not numpy.savez: it takes names as keywords, of which it keeps one for itself, and stamps the time.
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, array in arrays.items():
+                entry = zipfile.ZipInfo(f"{name}.npy")
+                entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o600 << 16
+                with archive.open(entry, "w", force_zip64=True) as stream:
+                    npy.write_array(stream, array, allow_pickle=False)
         os.replace(temporary, target)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from error

@@ -1,6 +1,7 @@
 """The one place that owns Numba's options."""
 
 import functools
+import hashlib
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,17 +17,39 @@ def cpu_has(feature: str) -> bool:
     return bool(binding.get_host_cpu_features().get(feature, False))
 
 
+@functools.cache
+def _source_stamp() -> str:
+    """Digest of the sources of all kernels.
+
+    Numba's cache looks at the file of a function only, but compiled code contains the functions that it calls: a change
+    anywhere among the kernels has to make every cached kernel stale.
+    """
+    state = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        state.update(path.name.encode() + path.read_bytes())
+    return state.hexdigest()
+
+
 def jit(function: Callable[..., Any]) -> Any:
     """Compile without the interpreter's lock, cached on disk.
 
-    No `fastmath`: every float32 operation keeps its own rounding. Where neither the package folder nor the user's
-    cache folder can be written, the code is cached in a temporary folder for this process.
+    No `fastmath`: every float32 operation keeps its own rounding. Where neither the package folder nor the user's cache
+    folder can be written, the code is cached in a temporary folder for this process.
     """
+    compiled = _njit(function)
+    cache_file = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
+    if hasattr(cache_file, "_source_stamp"):
+        cache_file._source_stamp = _source_stamp()
+    return compiled
+
+
+def _njit(function: Callable[..., Any]) -> Any:
+    options = {"nogil": True, "error_model": "numpy"}
     try:
-        return numba.njit(cache=True, nogil=True, error_model="numpy")(function)
-    except RuntimeError:
+        return numba.njit(cache=True, **options)(function)
+    except RuntimeError:  # no folder for the cache
         numba.config.CACHE_DIR = str(Path(tempfile.gettempdir()) / "accel_sim_numba")  # type: ignore[attr-defined]
         try:
-            return numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+            return numba.njit(cache=True, **options)(function)
         except RuntimeError:
-            return numba.njit(nogil=True, error_model="numpy")(function)
+            return numba.njit(**options)(function)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 from accel_sim.errors import InputError
@@ -55,23 +56,23 @@ class Fault:
             A field is missing, unknown or of the wrong type.
         """
         if not isinstance(record, Mapping):
-            raise InputError(f"fault {record!r}: must be a JSON object such as {EXAMPLE}")
+            raise InputError(f"fault {record!r:.80}: must be a JSON object such as {EXAMPLE}")
         space = record.get("space")
         if space not in SPACES:
-            raise InputError(f"fault: space {space!r} is not one of {', '.join(SPACES)}")
+            raise InputError(f"fault: space {space!r:.80} is not one of {', '.join(SPACES)}")
         known = {"space", "tensor", "index", "bit"} | ({"image"} if space == "activations" else set())
-        if unknown := sorted(set(record) - known):
+        if unknown := sorted(set(record) - known, key=str):
             raise InputError(f"fault: unknown field {unknown[0]!r}; the fields are {', '.join(sorted(known))}")
         if missing := sorted({"tensor", "index", "bit"} - set(record)):
             raise InputError(f"fault: field {missing[0]!r} is missing; an example is {EXAMPLE}")
         if not isinstance(record["tensor"], str):
-            raise InputError(f"fault: tensor {record['tensor']!r} is not a name")
+            raise InputError(f"fault: tensor {record['tensor']!r:.80} is not a name")
         raw = record["bit"]
         bits = tuple(_whole("bit", b) for b in (raw if isinstance(raw, list | tuple) else [raw]))
         if not bits or len(set(bits)) != len(bits):
-            raise InputError(f"fault: bit {raw!r} must name one bit or several different ones")
+            raise InputError(f"fault: bit {raw!r:.80} must name one bit or several different ones")
         if not isinstance(record["index"], list | tuple):
-            raise InputError(f"fault: index {record['index']!r} is not a list of whole numbers")
+            raise InputError(f"fault: index {record['index']!r:.80} is not a list of whole numbers")
         index = tuple(_whole("index", i) for i in record["index"])
         return cls(space, record["tensor"], index, bits, _whole("image", record.get("image", 0)))
 
@@ -80,6 +81,6 @@ EXAMPLE = '{"space":"parameters","tensor":"conv1.weight_quantized","index":[3,0,
 
 
 def _whole(what: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise InputError(f"fault: {what} {value!r} is not a whole number from 0")
-    return value
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 0:
+        raise InputError(f"fault: {what} {value!r:.80} is not a whole number from 0")
+    return int(value)

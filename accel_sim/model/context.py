@@ -9,6 +9,7 @@ import onnx
 from numpy.typing import NDArray
 
 from accel_sim.model.graph import Node, Operation, Parameter, Quantisation, Shape, Side, Tensor
+from accel_sim.model.limits import check_elements
 from accel_sim.model.values import (
     Code,
     Constant,
@@ -146,6 +147,7 @@ class Context:
 
     def tensor(self, name: str, shape: Shape, side: Side) -> Tensor:
         """Describe a tensor of codes."""
+        check_elements(shape, f"its output {name!r}")
         scale, zero_point, code = side
         return Tensor(name, tuple(int(d) for d in shape), code.name, Quantisation(float(scale), int(zero_point)))
 

@@ -72,8 +72,9 @@ def partition(
             split.need(value.tensor, maker)
             split.wanted.add(value.tensor)
         else:
-            if info.name not in split.makers:
-                raise ModelError(f"{label}: output {info.name!r} is made by no node")
+            if info.name not in split.makers or isinstance(value, Constant):
+                what = "depends on no input" if info.name in split.makers else "is made by no node"
+                raise ModelError(f"{label}: output {info.name!r} {what}; remove it from the model's outputs")
             split.need(info.name, "the graph's output")
     computing = [n for n in split.array.values() if not n.on_host]
     if not computing:
@@ -171,7 +172,10 @@ def _host_node(split: Partition, model: onnx.ModelProto, island: list[int], labe
         known = ctx.shape_and_type(name)
         if known is None:
             maker = split.names[split.makers[name]] if name in split.makers else "an input"
-            raise ModelError(f"{label}: the shape of {name!r}, made by {maker!r} on the host, cannot be inferred")
+            raise ModelError(
+                f"{label}: the shape of {name!r}, made by {maker!r} on the host, cannot be inferred; "
+                "export the model with static shapes and consistent types"
+            )
         ctx.tensors[name] = Tensor(name, known[0], known[1])
     piece = helper.make_graph(
         members,

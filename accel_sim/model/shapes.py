@@ -50,6 +50,9 @@ def infer(ctx: Context, node: onnx.NodeProto) -> dict[str, tuple[Shape, str]]:
     if node.op_type in LIKE_INPUT:
         first = known.get(node.input[0])
         return {} if first is None else {node.output[0]: first}
+    first = known.get(node.input[0]) if node.input else None
+    if first is not None and 0 in first[0]:
+        return {}  # onnx ends the process over some operators on empty tensors
     inputs = []
     constants = []
     for name, entry in known.items():

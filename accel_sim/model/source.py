@@ -1,7 +1,7 @@
 """Read an ONNX file and make sure that it can be trusted before anything else looks at it."""
 
 import hashlib
-import math
+import os
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import onnx
@@ -9,10 +9,21 @@ from google.protobuf.message import DecodeError
 from onnx import TensorProto, external_data_helper
 
 from accel_sim.errors import ModelError
+from accel_sim.model.limits import MAX_GEOMETRY, check_elements
 
-MAX_ELEMENTS = 1 << 28
 MIN_OPSET = 10
-DOMAINS = ("", "ai.onnx", "com.microsoft")
+# Attributes that count steps or positions, with their least value: runtimes divide by some of them.
+LOWEST = {
+    "kernel_shape": 1,
+    "strides": 1,
+    "dilations": 1,
+    "group": 1,
+    "blocksize": 1,
+    "output_padding": 0,
+    "output_shape": 0,
+    "pads": -MAX_GEOMETRY,
+}
+DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")
 
 
 def read_model(source: str | Path | bytes | onnx.ModelProto) -> tuple[onnx.ModelProto, str, str]:
@@ -51,10 +62,13 @@ def read_model(source: str | Path | bytes | onnx.ModelProto) -> tuple[onnx.Model
 
 
 def _read_bytes(path: Path) -> bytes:
-    if path.is_dir():
+    # Functions of os.path answer False where those of Path raise: names too long, folders that cannot be searched.
+    if os.path.isdir(path):
         raise ModelError(f"{path}: is a folder; give the path of an ONNX file")
-    if not path.exists():
+    if not os.path.exists(path):
         raise ModelError(f"{path}: no such file; give the path of an ONNX file or a name listed by `accel-sim models`")
+    if not os.path.isfile(path):
+        raise ModelError(f"{path}: is a device or a pipe; give the path of an ONNX file")
     try:
         size = path.stat().st_size
         if size >= 1 << 31:
@@ -72,7 +86,9 @@ def _parse(data: bytes, label: str) -> onnx.ModelProto:
             f"{label}: not an ONNX model (the protobuf cannot be decoded); is the file complete?"
         ) from error
     if not model.graph.node:
-        raise ModelError(f"{label}: not an ONNX model, or one without any node")
+        raise ModelError(f"{label}: not an ONNX model, or one without any node; is the file complete?")
+    if not model.graph.output:
+        raise ModelError(f"{label}: the graph declares no output; export the model again")
     return model
 
 
@@ -92,38 +108,42 @@ def _load_external(model: onnx.ModelProto, folder: Path | None, label: str, dige
             )
         path = folder / location
         if not path.resolve().is_relative_to(folder.resolve()):
-            raise ModelError(f"{label}: tensor {tensor.name!r}: {location!r} is a link that leaves the model's folder")
+            raise ModelError(
+                f"{label}: tensor {tensor.name!r}: {location!r} is a link out of the model's folder; copy it there"
+            )
         if not path.is_file():
-            raise ModelError(f"{label}: tensor {tensor.name!r}: its data file {location!r} is missing beside the model")
+            raise ModelError(
+                f"{label}: tensor {tensor.name!r}: its data file {location!r} is missing; put it beside the model"
+            )
         _read_external(tensor, entries, path, label)
         digest.update(tensor.raw_data)
 
 
 def _read_external(tensor: TensorProto, entries: dict[str, str], path: Path, label: str) -> None:
     try:
-        offset, length = int(entries.get("offset", 0)), int(entries.get("length", -1))
+        offset = int(entries.get("offset", 0))
+        length = int(entries.get("length", path.stat().st_size - offset))
     except ValueError as error:
         raise ModelError(
             f"{label}: tensor {tensor.name!r}: offset or length of its external data is no number"
         ) from error
     size = path.stat().st_size
-    if offset < 0 or offset > size or (length >= 0 and offset + length > size):
+    if offset < 0 or length < 0 or offset + length > size:
         raise ModelError(
-            f"{label}: tensor {tensor.name!r} wants bytes {offset}..{offset + length} of {path.name}, which has {size}"
+            f"{label}: tensor {tensor.name!r} wants {length} bytes from {offset} of {path.name}, which has {size}; "
+            "is the file complete?"
         )
     with path.open("rb") as stream:
         stream.seek(offset)
-        tensor.raw_data = stream.read(length if length >= 0 else size - offset)
+        tensor.raw_data = stream.read(length)
     tensor.data_location = TensorProto.DEFAULT
     del tensor.external_data[:]
 
 
 def _check(model: onnx.ModelProto, label: str) -> None:
     for tensor in external_data_helper._get_all_tensors(model):
-        _check_size(label, f"tensor {tensor.name!r}", list(tensor.dims))
-    for info in (*model.graph.input, *model.graph.output, *model.graph.value_info):
-        dims = info.type.tensor_type.shape.dim
-        _check_size(label, f"value {info.name!r}", [d.dim_value for d in dims if d.dim_value > 0])
+        check_elements(tensor.dims, f"{label}: tensor {tensor.name!r}")
+    _check_values(model.graph, label)
     opsets = {entry.domain: entry.version for entry in model.opset_import}
     version = opsets.get("", opsets.get("ai.onnx", 0))
     if not version:
@@ -137,10 +157,42 @@ def _check(model: onnx.ModelProto, label: str) -> None:
         onnx.checker.check_model(model)
     except (onnx.checker.ValidationError, ValueError, RuntimeError) as error:
         text = " ".join(str(error).split())
-        raise ModelError(f"{label}: breaks the ONNX rules: {text[:300]}") from error
+        raise ModelError(f"{label}: breaks the ONNX rules: {text[:300]}; repair it or export it again") from error
+    _check_nodes(model, label)
 
 
-def _check_size(label: str, what: str, dims: list[int]) -> None:
-    if any(d < 0 for d in dims) or math.prod(dims) > MAX_ELEMENTS:
-        shape = "x".join(map(str, dims))
-        raise ModelError(f"{label}: {what} has shape {shape}; the limit is {MAX_ELEMENTS} elements a tensor")
+def _check_values(graph: onnx.GraphProto, label: str) -> None:
+    """Refuse declared values of unknown type or impossible size; unknown sizes (0, -1, symbols) count as 1."""
+    known = set(TensorProto.DataType.values())
+    for info in (*graph.input, *graph.output, *graph.value_info):
+        kind = info.type.tensor_type
+        if kind.elem_type not in known:
+            raise ModelError(
+                f"{label}: value {info.name!r} has the unknown element type {kind.elem_type}; export it again"
+            )
+        check_elements([max(d.dim_value, 1) for d in kind.shape.dim], f"{label}: value {info.name!r}")
+
+
+def _check_nodes(model: onnx.ModelProto, label: str) -> None:
+    """Refuse, all at once, nodes that neither the array nor onnxruntime can be given."""
+    own = {(function.domain, function.name) for function in model.functions}
+    found = []
+    for node in (*model.graph.node, *(n for function in model.functions for n in function.node)):
+        name = f"{node.name or next(iter(node.output), '')!r} ({node.op_type})"
+        if any(entry.HasField("g") or entry.graphs for entry in node.attribute):
+            found.append(f"{name} is control flow")
+        elif node.domain not in DOMAINS and (node.domain, node.op_type) not in own:
+            found.append(f"{name} is of the unknown domain {node.domain!r}")
+        found += [f"{name} has {entry.name} {text}" for entry in node.attribute if (text := _impossible(entry))]
+    if found:
+        raise ModelError(
+            f"{label}: nodes that cannot be run: {'; '.join(found)}; unroll or replace them and export the model again"
+        )
+
+
+def _impossible(entry: onnx.AttributeProto) -> str:
+    """Return the value of a geometry attribute that is out of range, with the range; an empty string for any other."""
+    values = list(entry.ints) if entry.type == onnx.AttributeProto.INTS else [entry.i]
+    low = LOWEST.get(entry.name)
+    bad = [] if low is None else [v for v in values if not low <= v <= MAX_GEOMETRY]
+    return f"{bad[0]}, outside {low}..{MAX_GEOMETRY}" if bad else ""

@@ -29,7 +29,10 @@ class Builder:
 
     def quantise(self, name: str, scale: float, zero: int, dtype: str = "uint8") -> str:
         """QuantizeLinear and DequantizeLinear of a tensor; the codes are called ``name_q``."""
-        sides = [self.constant(f"{name}_scale", np.float32(scale)), self.constant(f"{name}_zero", np.dtype(dtype).type(zero))]
+        sides = [
+            self.constant(f"{name}_scale", np.float32(scale)),
+            self.constant(f"{name}_zero", np.dtype(dtype).type(zero)),
+        ]
         codes = self.node("QuantizeLinear", [name, *sides], f"{name}_q")
         return self.node("DequantizeLinear", [codes, *sides], f"{name}_dq")
 
@@ -107,3 +110,25 @@ def save(model: onnx.ModelProto, path: Path) -> str:
     """Write a model without any check, as a broken exporter would."""
     path.write_bytes(model.SerializeToString())
     return str(path)
+
+
+def qoperator() -> onnx.ModelProto:
+    """A QLinearConv with scales per channel and a QLinearConcat of its result with the input; codes in and out."""
+    b = Builder(9)
+    constants = {
+        "x_scale": np.float32(0.02), "x_zero": np.uint8(128), "y_scale": np.float32(0.05), "y_zero": np.uint8(10),
+        "w": b.rng.integers(-127, 128, (3, 2, 3, 3)).astype(np.int8), "w_zero": np.zeros(3, np.int8),
+        "w_scale": np.array([0.01, 0.02, 0.03], np.float32), "b": np.array([5, -7, 100], np.int32),
+        "z_scale": np.float32(0.04), "z_zero": np.uint8(100),
+    }  # fmt: skip
+    for name, value in constants.items():
+        b.constant(name, value)
+    sides = ["x_scale", "x_zero", "w", "w_scale", "w_zero", "y_scale", "y_zero"]
+    b.node("QLinearConv", ["x", *sides, "b"], "y", pads=[1, 1, 1, 1])
+    joined = ["z_scale", "z_zero", "y", "y_scale", "y_zero", "x", "x_scale", "x_zero"]
+    b.node("QLinearConcat", joined, "z", domain="com.microsoft", axis=1)
+    model = b.model({"x": [1, 2, 6, 8]}, {"z": [1, 5, 6, 8]}, "qoperator")
+    model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    for info in (*model.graph.input, *model.graph.output):
+        info.type.tensor_type.elem_type = TensorProto.UINT8
+    return model

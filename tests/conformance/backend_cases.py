@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -134,6 +134,11 @@ class Wrapper:
         self.nodes.append(helper.make_node("QuantizeLinear", [source, *names], [coded], name=f"{result}_q"))
         self.nodes.append(helper.make_node("DequantizeLinear", [coded, *names], [result], name=f"{result}_dq"))
 
+    def passed_through_a_table(self, source: str, result: str, scale: Any, zero: Any) -> None:
+        """A table that changes nothing (leaky ReLU of slope 1), so that every model has work for the array."""
+        self.nodes.append(helper.make_node("LeakyRelu", [source], [f"{result}_raw"], name=f"{result}_table", alpha=1.0))
+        self.pair(f"{result}_raw", result, scale, zero)
+
     def stored(self, name: str, values: Array, scale: Any) -> str:
         """DequantizeLinear of constant codes."""
         names = [self.constant(f"{name}_codes", values), self.constant(f"{name}_scale", scale)]
@@ -148,17 +153,44 @@ class Wrapper:
 
 
 def direct(case: Case) -> tuple[onnx.ModelProto, dict[str, Array]]:
-    """A quantised operator as it is: the first input is fed, scales, zero points and weights are constants."""
+    """A quantised operator as it is: the first input is fed, scales, zero points and weights are constants.
+
+    Q and DQ alone are no work for the array: a table that changes nothing stands between the input or output and them.
+    """
     wrapper = Wrapper(case)
     names = [name for name in wrapper.node.input if name]
-    for position, (name, value) in enumerate(zip(names, case.inputs, strict=True)):
-        if position == 0:
-            wrapper.feed(name, value)
-        else:
-            wrapper.constant(name, value)
+    values = dict(zip(names, case.inputs, strict=True))
+    wrapper.feed(names[0], case.inputs[0])
+    for name in names[1:]:
+        wrapper.constant(name, values[name])
+    first = list(wrapper.node.input[:3])
+    if case.op.startswith("QLinear") and values[first[1]].dtype == np.float32:
+        wrapper.nodes.append(helper.make_node("DequantizeLinear", first, ["real"], name="first_dq"))
+        wrapper.nodes.append(helper.make_node("LeakyRelu", ["real"], ["same"], name="table", alpha=1.0))
+        wrapper.nodes.append(helper.make_node("QuantizeLinear", ["same", *first[1:]], ["again"], name="again_q"))
+        wrapper.node.input[0] = "again"
     wrapper.nodes.append(wrapper.node)
-    wrapper.output(wrapper.node.output[0], case.outputs[0])
+    result, parameters = wrapper.node.output[0], list(wrapper.node.input[1:])
+    if case.op == "QuantizeLinear":
+        wrapper.nodes.append(helper.make_node("DequantizeLinear", [result, *parameters], ["real"], name="back"))
+        wrapper.nodes.append(helper.make_node("LeakyRelu", ["real"], ["same"], name="table", alpha=1.0))
+        wrapper.nodes.append(helper.make_node("QuantizeLinear", ["same", *parameters], ["again"], name="again_q"))
+        result = "again"
+    if case.op == "DequantizeLinear":
+        wrapper.nodes.append(helper.make_node("LeakyRelu", [result], ["same"], name="table", alpha=1.0))
+        wrapper.nodes.append(helper.make_node("QuantizeLinear", ["same", *parameters], ["again"], name="again_q"))
+        wrapper.nodes.append(helper.make_node("DequantizeLinear", ["again", *parameters], ["real"], name="back"))
+        result = "real"
+    wrapper.output(result, case.outputs[0])
     return wrapper.model()
+
+
+def as_float(case: Case) -> Case:
+    """An operator that only moves values, on float32 instead of int32."""
+    inputs = (case.inputs[0].astype(F32), *case.inputs[1:])
+    if case.op == "Pad" and len(inputs) > 2:
+        inputs = (*inputs[:2], inputs[2].astype(F32), *inputs[3:])
+    return replace(case, inputs=inputs, outputs=tuple(value.astype(F32) for value in case.outputs))
 
 
 def data_positions(op: str, count: int) -> Sequence[int]:
@@ -169,7 +201,9 @@ def data_positions(op: str, count: int) -> Sequence[int]:
 
 
 def wrapped(case: Case) -> tuple[onnx.ModelProto, dict[str, Array]]:
-    """A float operator between Q/DQ pairs: uint8 activations, int8 weights, int32 bias."""
+    """A float operator between Q/DQ pairs, after a table: uint8 activations, int8 weights, int32 bias."""
+    if case.op in SAME_PARAMETERS and case.inputs[0].dtype == np.int32:
+        case = as_float(case)
     wrapper, op = Wrapper(case), case.op
     names = [name for name in wrapper.node.input if name]
     values = dict(zip(names, case.inputs, strict=True))
@@ -185,7 +219,9 @@ def wrapped(case: Case) -> tuple[onnx.ModelProto, dict[str, Array]]:
             parameters = parameters or (scale, zero)
             product = F32(product * scale)
             wrapper.pair(wrapper.feed(name, value), f"{name}_real", scale, zero)
-            wrapper.node.input[position] = f"{name}_real"
+            if position == 0:
+                wrapper.passed_through_a_table(f"{name}_real", f"{name}_same", scale, zero)
+            wrapper.node.input[position] = f"{name}_same" if position == 0 else f"{name}_real"
         elif op in WEIGHTED and position == 1:
             scale = F32(max(float(np.abs(value).max()), 1e-3) / 127)
             product = F32(product * scale)

@@ -144,6 +144,11 @@ def max_pool(sketch: Sketch) -> bool:
     return True
 
 
+def is_tiny(sketch: Sketch, real: str, x: Code) -> bool:
+    """Means of a few steps only: a scale fitted to them would leave the range that onnxruntime accepts."""
+    return float(np.abs(sketch.measure(real)).max(initial=0.0)) < 16 * x.scale
+
+
 def average_pool(sketch: Sketch) -> bool:
     x = sketch.pick(3, 4)
     if x is None or sketch.vector_scales:
@@ -153,7 +158,7 @@ def average_pool(sketch: Sketch) -> bool:
         attributes["count_include_pad"] = 1
         sketch.tags.add("count_include_pad")
     real = sketch.node("AveragePool", [sketch.real(x)], **attributes)
-    sketch.quantise(real, like=x if sketch.chance(0.3) else None)
+    sketch.quantise(real, like=x if sketch.chance(0.3) or is_tiny(sketch, real, x) else None)
     return True
 
 
@@ -161,7 +166,8 @@ def global_average_pool(sketch: Sketch) -> bool:
     x = sketch.pick(3, 4)
     if x is None:
         return False
-    sketch.quantise(sketch.node("GlobalAveragePool", [sketch.real(x)]))
+    real = sketch.node("GlobalAveragePool", [sketch.real(x)])
+    sketch.quantise(real, like=x if is_tiny(sketch, real, x) else None)
     return True
 
 

@@ -97,6 +97,9 @@ def qlinear_average_pool(
     """
     rank = x.ndim - 2
     strides = strides or [1] * rank
+    if list(kernel_shape) == list(x.shape[2:]) and not any(pads or []):
+        # onnxruntime takes the kernel of the global pool, which rounds differently.
+        return qlinear_global_average_pool(x, x_scale, x_zero, y_scale, y_zero)
     out, begin = pool_geometry(
         x.shape[2:], kernel_shape, strides, [1] * rank, pads or [0] * (2 * rank), auto_pad, ceil_mode
     )

@@ -169,7 +169,10 @@ def linear(
     beta: float = 1.0,
 ) -> Linear:
     """Combine input, weights and bias."""
-    product = F32(alpha) * F32(x.side[0]) * parts.scale
+    with np.errstate(over="ignore", under="ignore"):
+        product = F32(alpha) * F32(x.side[0]) * parts.scale
+    if not np.all(np.isfinite(product)) or np.any(product == 0):
+        raise UnsupportedError(f"the scales of input and weights multiply to {product.min():g}..{product.max():g}")
     view, shift = bias_view(ctx, bias, product, channels, _headroom(ctx, x, parts, channels), beta, verbatim)
     return Linear(x, parts, view, shift, ctx.mode, alpha)
 

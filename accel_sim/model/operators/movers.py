@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from accel_sim.model.context import Context, attribute
 from accel_sim.model.graph import Move, Operation
+from accel_sim.model.limits import check_elements
 from accel_sim.model.operators.pointwise import change_of_side
 from accel_sim.model.operators.resize import nearest_index
 from accel_sim.model.values import Code, Constant, Expression, Real, StoredConstant, Target, UnsupportedError
@@ -99,7 +100,9 @@ def _identity(ctx: Context, node: onnx.NodeProto, index: Index) -> Index:
 
 def _gather(ctx: Context, node: onnx.NodeProto, index: Index) -> Index:
     picks = ctx.array(node.input[1], "indices")
-    return np.take(index, picks.astype(np.int64), axis=int(attribute(node, "axis", 0)))
+    axis = int(attribute(node, "axis", 0))
+    check_elements((index.size // max(index.shape[axis], 1), picks.size), "its output")
+    return np.take(index, picks.astype(np.int64), axis=axis)
 
 
 def _pad(ctx: Context, node: onnx.NodeProto, index: Index) -> Index:
@@ -120,6 +123,7 @@ def _pad(ctx: Context, node: onnx.NodeProto, index: Index) -> Index:
         keep = slice(max(-before, 0), index.shape[axis] - max(-after, 0))
         index = index[(slice(None),) * axis + (keep,)]
     grown = [(max(b, 0), max(a, 0)) for b, a in widths]
+    check_elements((n + b + a for n, (b, a) in zip(index.shape, grown, strict=True)), "its output")
     if mode == "constant":
         return np.pad(index, grown, constant_values=-1)
     if mode not in ("reflect", "edge", "wrap"):
@@ -158,6 +162,8 @@ def _split(ctx: Context, node: onnx.NodeProto, index: Index) -> list[Index]:
     else:
         chunk = -(-length // parts)
         sizes = [chunk] * (parts - 1) + [length - chunk * (parts - 1)]
+    if len(sizes) != parts or min(sizes) < 0 or sum(sizes) != length:
+        raise UnsupportedError(f"Split of {length} into {len(sizes)} pieces of {sum(sizes)} in all for {parts} outputs")
     return list(np.split(index, np.cumsum(sizes)[:-1], axis=axis))
 
 
@@ -216,6 +222,7 @@ def _pending(ctx: Context, node: onnx.NodeProto, name: str, value: Any) -> None:
 
 
 def _maps(ctx: Context, node: onnx.NodeProto, shape: tuple[int, ...]) -> list[Index]:
+    check_elements(shape, f"its input {node.input[0]!r}")
     index = np.arange(int(np.prod(shape)), dtype=np.int64).reshape(shape)
     try:
         if node.op_type == "Split":

@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from accel_sim.errors import ModelError
 from accel_sim.model.context import Context, attribute, code_type, scalar
 from accel_sim.model.fusion import byte_table, pair_table, vanishes
 from accel_sim.model.graph import Concat, Lookup, Lookup2, Node, Operation, Quantisation, Quantise, Shape, Side, View
@@ -229,6 +230,9 @@ def change_of_side(source: Side, target: Target, half_up: bool) -> NDArray[np.ui
 def joined(shapes: list[Shape], axis: int) -> Shape:
     """Shape of a concatenation."""
     first = list(shapes[0])
+    axis %= len(first)
+    if any((*s[:axis], *s[axis + 1 :]) != (*first[:axis], *first[axis + 1 :]) for s in shapes):
+        raise UnsupportedError(f"Concat of shapes {', '.join(map(str, shapes))} along axis {axis}")
     first[axis] = sum(s[axis] for s in shapes)
     return tuple(first)
 
@@ -289,12 +293,19 @@ def dequantise_linear(ctx: Context, node: onnx.NodeProto, name: str) -> None:
     tensor = ctx.tensors[value.tensor]
     scale = scalar(ctx.array(node.input[1], "scale"), "the scale of an activation")
     zero_name = ctx.optional(node, 2)
-    zero = int(scalar(ctx.array(zero_name, "zero point"), "the zero point")) if zero_name else 0
+    zero = int(scalar(_zero_point(ctx, zero_name, tensor.dtype), "the zero point")) if zero_name else 0
     side = (float(scale), zero, tensor.code_type)
     if tensor.quantisation is None:
         ctx.tensors[value.tensor] = replace(tensor, quantisation=Quantisation(side[0], side[1]))
     plain = not any(np.ndim(ctx.array(n, "scale")) for n in node.input[1:] if n)
     ctx.values[node.output[0]] = Real(value.tensor, side, tensor.shape, plain=plain)
+
+
+def _zero_point(ctx: Context, name: str, dtype: str) -> NDArray[Any]:
+    zero = ctx.array(name, "zero point")
+    if zero.dtype.name != dtype:
+        raise UnsupportedError(f"zero point {name!r} is {zero.dtype}, the codes are {dtype}")
+    return zero
 
 
 def stored_constant(ctx: Context, node: onnx.NodeProto, value: Constant) -> StoredConstant:
@@ -305,7 +316,7 @@ def stored_constant(ctx: Context, node: onnx.NodeProto, value: Constant) -> Stor
         raise UnsupportedError("blocked quantisation")
     scale = ctx.array(node.input[1], "scale").astype(np.float32)
     zero_name = ctx.optional(node, 2)
-    zero = ctx.array(zero_name, "zero point") if zero_name else np.zeros_like(scale, np.int32)
+    zero = _zero_point(ctx, zero_name, value.array.dtype.name) if zero_name else np.zeros_like(scale, np.int32)
     shape = value.array.shape
     axis = int(attribute(node, "axis", 1))
     index = np.arange(value.array.size, dtype=np.int64).reshape(shape)
@@ -316,8 +327,13 @@ def stored_constant(ctx: Context, node: onnx.NodeProto, value: Constant) -> Stor
 def _full(part: NDArray[Any], shape: Shape, axis: int, name: str) -> NDArray[Any]:
     if part.size == 1:
         return np.broadcast_to(part.reshape(()), shape)
-    if not shape or not -len(shape) <= axis < len(shape) or part.shape != (shape[axis],):
-        raise UnsupportedError(f"{part.size} scales or zero points do not fit axis {axis} of {name!r}, shape {shape}")
+    if part.ndim != 1:
+        raise UnsupportedError(f"scales or zero points of shape {part.shape} for {name!r}, shape {shape}")
+    if not -len(shape) <= axis < len(shape) or part.size != shape[axis]:
+        raise ModelError(
+            f"{part.size} scales or zero points do not fit axis {axis} of {name!r}, shape {shape}: "
+            "one is needed for each index along an axis that exists"
+        )
     along_axis = [1] * len(shape)
     along_axis[axis] = part.size
     return np.broadcast_to(part.reshape(along_axis), shape)

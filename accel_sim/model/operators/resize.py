@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from accel_sim.model.context import Context, attribute
 from accel_sim.model.graph import Operation, ResizeLinear, Shape
+from accel_sim.model.limits import check_elements
 from accel_sim.model.values import Code, Expression, Target, UnsupportedError
 
 F32 = np.float32
@@ -35,6 +36,7 @@ def _extent(ctx: Context, node: onnx.NodeProto, shape: Shape) -> tuple[list[int]
             out[axis] = int(np.floor(F32(shape[axis]) * factors[axis]))
     if any(n < 1 for n in out):
         raise UnsupportedError(f"Resize of {shape} to {tuple(out)}")
+    check_elements(out, "its output")
     return out, factors
 
 

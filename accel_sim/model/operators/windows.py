@@ -1,9 +1,12 @@
 """Sliding-window geometry from ONNX attributes: pads, auto_pad, ceil_mode, output shapes."""
 
+import math
+
 import onnx
 
 from accel_sim.model.context import attribute
 from accel_sim.model.graph import Shape, Window
+from accel_sim.model.limits import MAX_PRODUCTS, MAX_TAPS, check_work
 from accel_sim.model.values import UnsupportedError
 
 
@@ -64,11 +67,14 @@ def conv_window(node: onnx.NodeProto, x: Shape, w: Shape, group: int) -> tuple[W
     size = _spatial(x, kernel)
     if x[1] != w[1] * group or w[0] % group:
         raise UnsupportedError(f"{x[1]} input channels do not match weights of shape {w} in {group} groups")
+    if list(attribute(node, "kernel_shape", kernel)) != kernel:
+        raise UnsupportedError(f"kernel_shape {attribute(node, 'kernel_shape')} with weights of shape {w}")
     strides = list(attribute(node, "strides", [1] * len(size)))
     dilations = list(attribute(node, "dilations", [1] * len(size)))
     begin, end = _pads(node, size, kernel, strides, dilations)
     total = [b + e for b, e in zip(begin, end, strict=True)]
     out = _out(size, kernel, strides, total, dilations)
+    check_work(math.prod((x[0], *out, *w)), MAX_PRODUCTS, "products")
     return _window(kernel, strides, begin, end, dilations), tuple(out), (w[0], w[1], *_lift(kernel, 1))
 
 
@@ -99,6 +105,7 @@ def transpose_window(node: onnx.NodeProto, x: Shape, w: Shape, group: int) -> tu
     out = [f - b - e for f, b, e in zip(full, begin, end, strict=True)]
     if any(n < 1 for n in out):
         raise UnsupportedError(f"the padding {begin + end} leaves nothing of the output")
+    check_work(math.prod((x[0], *size, *w)), MAX_PRODUCTS, "products")
     return _window(kernel, strides, begin, end, dilations), tuple(out), (w[0], w[1], *_lift(kernel, 1))
 
 
@@ -118,4 +125,5 @@ def pool_window(node: onnx.NodeProto, x: Shape) -> tuple[Window, Shape, list[int
                 reach -= 1
             over[i] = max((reach - 1) * s + (k - 1) * d + 1 - (n + b + e), 0)
             out[i] = reach
+    check_work(math.prod((*x[:2], *out, *kernel)), MAX_TAPS, "positions under its window")
     return _window(kernel, strides, begin, end, dilations), tuple(out), list(_lift(over, 0))
