@@ -38,13 +38,13 @@ def jit(function: Callable[..., Any]) -> Any:
     """
     compiled = _njit(function)
     cache_file = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
-    if hasattr(cache_file, "_source_stamp"):
+    if cache_file is not None:
         cache_file._source_stamp = _source_stamp()
     return compiled
 
 
 def _njit(function: Callable[..., Any]) -> Any:
-    options = {"nogil": True, "error_model": "numpy"}
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
     try:
         return numba.njit(cache=True, **options)(function)
     except RuntimeError:  # no folder for the cache

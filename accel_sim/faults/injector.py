@@ -7,10 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from accel_sim.engine import Engine, Golden, Upset
+from accel_sim.engine import Engine, Upset
+from accel_sim.engine.sparse import FaultRunner, compile_tables, make_scratch
 from accel_sim.faults.fault import Fault
 from accel_sim.faults.outcome import CRITICAL, MASKED, TOLERABLE, Criterion, Verdict
 from accel_sim.faults.space import make_space
+from accel_sim.model import Dequantise
+from accel_sim.numerics import dequantise
 
 Array = NDArray[Any]
 
@@ -42,13 +45,25 @@ class Injector:
         Inputs of every image: name to array.
     criterion
         How outcomes are judged.
+    paranoid
+        Recompute every faulty run node by node beside the incremental one, and fail on the first difference.
     """
 
-    def __init__(self, engine: Engine, images: Sequence[Mapping[str, Array]], criterion: Criterion) -> None:
-        self.engine, self.graph, self.criterion = engine, engine.graph, criterion
-        self.golden: list[Golden] = [engine.run(image) for image in images]
-        self.outputs = [engine.outputs(golden) for golden in self.golden]
+    def __init__(
+        self,
+        engine: Engine,
+        images: Sequence[Mapping[str, Array]],
+        criterion: Criterion,
+        *,
+        paranoid: bool = False,
+    ) -> None:
+        self.engine, self.graph, self.criterion, self.paranoid = engine, engine.graph, criterion, paranoid
+        tables = compile_tables(self.graph, engine.steps)
+        scratch = make_scratch(tables)
+        self.runners = [FaultRunner(engine, tables, engine.run(image), scratch=scratch) for image in images]
+        self.outputs = [engine.outputs(runner.golden) for runner in self.runners]
         self.decisions = [criterion.decisions(outputs) for outputs in self.outputs]
+        self._codes = {name: self._code_tensor(name) for name in self.graph.outputs}
 
     def inject(self, fault: Fault) -> Injection:
         """Run one fault on every image that it touches.
@@ -58,38 +73,77 @@ class Injector:
         InputError
             The fault does not exist in this model.
         """
-        make_space(fault.space, self.graph, len(self.golden)).check(fault)
-        outputs = list(self.outputs)
-        verdicts = []
-        for image, changed in self._faulty(fault):
-            outputs[image] = self.engine.outputs(self.golden[image], changed)
-            verdicts.append((image, changed))
-        return Injection(fault, self._verdict(verdicts), tuple(outputs))
+        make_space(fault.space, self.graph, len(self.runners)).check(fault)
+        outputs: list[Mapping[str, Array]] = list(self.outputs)
+        upset, images = self._upset(fault)
+        judged = []
+        for image in images:
+            runner = self.runners[image]
+            with runner.struck(upset) as floats:
+                self._check(image, upset, floats)
+                judged.append(self._judge(image, floats))
+                outputs[image] = self.engine.outputs(runner.golden, runner.changed(floats))
+        return Injection(fault, self._verdict(judged), tuple(outputs))
 
     def evaluate(self, fault: Fault) -> Verdict:
         """Run one fault and return its verdict only."""
-        return self._verdict(list(self._faulty(fault)))
+        upset, images = self._upset(fault)
+        judged = []
+        for image in images:
+            with self.runners[image].struck(upset) as floats:
+                self._check(image, upset, floats)
+                judged.append(self._judge(image, floats))
+        return self._verdict(judged)
 
-    def _faulty(self, fault: Fault) -> list[tuple[int, dict[str, Array]]]:
+    def _upset(self, fault: Fault) -> tuple[Upset, range]:
         if fault.space == "parameters":
-            shape = self.graph.parameters[fault.tensor].values.shape
-            images = range(len(self.golden))
-        else:
-            shape = self.graph.tensors[fault.tensor].shape
-            images = range(fault.image, fault.image + 1)
-        upset = upset_of(fault, shape)
-        return [(image, self.engine.run_faulty(self.golden[image], upset)) for image in images]
+            return upset_of(fault, self.graph.parameters[fault.tensor].values.shape), range(len(self.runners))
+        return upset_of(fault, self.graph.tensors[fault.tensor].shape), range(fault.image, fault.image + 1)
 
-    def _verdict(self, runs: Sequence[tuple[int, dict[str, Array]]]) -> Verdict:
-        """Judge: the share of changed decisions is a mean over all images, also those that the fault does not touch."""
-        differs, fractions = False, 0.0
-        for image, changed in runs:
-            if not any(name in changed for name in self.graph.outputs):
-                continue
-            differs = True
-            faulty = self.criterion.decisions(self.engine.outputs(self.golden[image], changed))
-            fractions += self.criterion.changed(self.decisions[image], faulty)
-        share = fractions / len(self.golden)
-        if not differs:
+    def _code_tensor(self, output: str) -> str | None:
+        """Return the codes that decide an output: its own, or those that it dequantises to distinct values."""
+        if self.graph.tensors[output].is_code:
+            return output
+        producer = self.graph.producer.get(output)
+        if producer is None or not isinstance(producer.operation, Dequantise):
+            return None
+        scale, zero, code = producer.operation.source
+        values = dequantise(np.arange(code.low, code.high + 1), scale, zero)
+        return producer.inputs[0] if np.all(np.diff(values) > 0) else None
+
+    def _judge(self, image: int, floats: Mapping[str, Array]) -> tuple[bool, float]:
+        """Return whether any output byte differs, and the share of decisions that do."""
+        runner, criterion = self.runners[image], self.criterion
+        if all(self._codes.values()):
+            counts = {name: runner.count(tensor) for name, tensor in self._codes.items() if tensor}
+            if not any(counts.values()):
+                return False, 0.0
+            total = self.decisions[image].size
+            if criterion.name == "any":
+                return True, sum(counts.values()) / total
+            tensor = self._codes[criterion.output]
+            shape = self.graph.tensors[criterion.output].shape
+            if tensor and self.graph.tensors[tensor].shape == shape and int(np.prod(shape)) == total * shape[1]:
+                return True, runner.changed_decisions(tensor, shape[1]) / total
+        changed = runner.changed(dict(floats))
+        if not any(name in changed for name in self.graph.outputs):
+            return False, 0.0
+        faulty = criterion.decisions(self.engine.outputs(runner.golden, changed))
+        return True, criterion.changed(self.decisions[image], faulty)
+
+    def _verdict(self, judged: Sequence[tuple[bool, float]]) -> Verdict:
+        """Combine images: the share of changed decisions is a mean over all, also those that are not touched."""
+        share = sum(fraction for _, fraction in judged) / len(self.runners)
+        if not any(differs for differs, _ in judged):
             return Verdict(MASKED, 0.0)
         return Verdict(CRITICAL if share > 0 else TOLERABLE, share)
+
+    def _check(self, image: int, upset: Upset, floats: Mapping[str, Array]) -> None:
+        if not self.paranoid:
+            return
+        runner = self.runners[image]
+        quick, slow = runner.changed(dict(floats)), self.engine.run_faulty(runner.golden, upset)
+        wrong = [n for n in sorted(quick.keys() | slow.keys()) if n not in quick or n not in slow]
+        wrong += [n for n in quick if n in slow and quick[n].tobytes() != slow[n].tobytes()]
+        if wrong:
+            raise AssertionError(f"the incremental run differs from the dense one at {wrong[0]!r} after {upset}")

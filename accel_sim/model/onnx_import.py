@@ -135,10 +135,14 @@ def _node_names(graph: onnx.GraphProto) -> list[str]:
 def _check_scales(ctx: Context, node: onnx.NodeProto, name: str, label: str) -> None:
     if node.op_type not in ("QuantizeLinear", "DequantizeLinear") and not node.op_type.startswith("Q"):
         return
-    data = "" if node.op_type == "QLinearConcat" else node.input[0]
+    data = "" if node.op_type == "QLinearConcat" else next(iter(node.input), "")
     for value_name in node.input:
         value = ctx.values.get(value_name)
-        if not isinstance(value, Constant) or value.array.dtype.kind != "f" or value_name == data:
+        if not isinstance(value, Constant) or value_name == data:
+            continue
+        if not value.array.size:
+            raise ModelError(f"{label}: node {name!r}: {value_name!r} holds no element; export the model again")
+        if value.array.dtype.kind != "f":
             continue
         bad = value.array[~(np.isfinite(value.array) & (value.array > 0))]
         if bad.size:

@@ -182,7 +182,7 @@ def _host_node(split: Partition, model: onnx.ModelProto, island: list[int], labe
         "host",
         [_info(ctx.tensors[n]) for n in inputs],
         [_info(ctx.tensors[n]) for n in outputs],
-        [numpy_helper.from_array(np.ascontiguousarray(_constant(ctx, n)), n) for n in constants],
+        [numpy_helper.from_array(np.asarray(_constant(ctx, n), order="C"), n) for n in constants],
     )
     part = helper.make_model(piece, opset_imports=model.opset_import, ir_version=model.ir_version)
     part.functions.extend(model.functions)

@@ -60,7 +60,7 @@ def infer(ctx: Context, node: onnx.NodeProto) -> dict[str, tuple[Shape, str]]:
             return {}
         value = ctx.values.get(name)
         if isinstance(value, Constant):
-            constants.append(numpy_helper.from_array(np.ascontiguousarray(value.array), name))
+            constants.append(numpy_helper.from_array(np.asarray(value.array, order="C"), name))
         else:
             inputs.append(
                 helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(entry[1])), entry[0])

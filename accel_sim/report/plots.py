@@ -21,7 +21,8 @@ _VARIABLES = {
     **{colour: f"var(--series-{i})" for i, colour in enumerate(_SERIES, 1)},
 }  # fmt: skip
 _ROW_INCHES, _WIDTH_INCHES = 0.24, 10.4
-_TICKS = (0.0, 0.001, 0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0)
+_TICKS = (*(step * 10.0**power for power in range(-6, 0) for step in (1, 2, 5)), 1.0)
+_TICK_GAP = 0.06  # smallest distance, as a part of the axis
 
 
 @dataclass(frozen=True)
@@ -127,11 +128,13 @@ def _matplotlib() -> Iterator[Any]:
 def _draw(ax: Any, title: str, rows: Sequence[str], axis: str, limit: float) -> None:
     """Set up one panel: rows, grid and scale."""
     ax.set_xscale("function", functions=(lambda x: np.sqrt(np.maximum(x, 0.0)), np.square))
-    right = min(1.0, limit * 1.05)
-    ax.set_xlim(0.0, max(right, 1e-4))
-    ticks = [t for t in _TICKS if t <= right] if right > 0.004 else [0.0, right / 4, right]
-    close = [t for i, t in enumerate(ticks) if i == 0 or np.sqrt(t / right) - np.sqrt(ticks[i - 1] / right) > 0.045]
-    ax.set_xticks(close, [f"{100 * t:.3g}" for t in close])
+    right = max(min(1.0, limit * 1.05), 1e-5)
+    ax.set_xlim(0.0, right)
+    ticks = [0.0]
+    for tick in _TICKS:
+        if tick <= right and np.sqrt(tick / right) - np.sqrt(ticks[-1] / right) > _TICK_GAP:
+            ticks.append(tick)
+    ax.set_xticks(ticks, [f"{100 * t:.3g}" for t in ticks])
     ax.set_xlabel(axis)
     ax.set_title(title, loc="left", color=_INK)
     ax.set_yticks(range(len(rows)), rows)

@@ -134,6 +134,19 @@ def renamed_output(old: str, new: str) -> Change:
     return change
 
 
+def made_constant(op: str, *values: Any) -> Change:
+    """Let a node make a constant from small ones, and the first convolution read it as its bias."""
+
+    def change(model: onnx.ModelProto) -> None:
+        names = [f"huge_{i}" for i in range(len(values))]
+        for name, value in zip(names, values, strict=True):
+            model.graph.initializer.append(numpy_helper.from_array(value, name))
+        model.graph.node.insert(0, helper.make_node(op, names, ["huge"], name=f"huge:{op}"))
+        maker(model, "c1").input[2] = "huge"
+
+    return change
+
+
 def no_output(model: onnx.ModelProto) -> None:
     del model.graph.output[:]
 

@@ -54,6 +54,9 @@ def commands(page: Path) -> list[list[str]]:
 def check_command(words: list[str]) -> None:
     """Assert that a command exists and takes these options and arguments (paths are not opened)."""
     name, *rest = words
+    if name.startswith("-"):
+        assert name in {option for parameter in root.get_params(click.Context(root)) for option in parameter.opts}
+        return
     assert name in COMMANDS, f"no command {name!r}"
     command = root.get_command(click.Context(root), name)
     assert command is not None

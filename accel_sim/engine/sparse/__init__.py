@@ -1,0 +1,6 @@
+"""Faulty runs that cost what changed: exact differences on kept accumulators, dense only where denser is cheaper."""
+
+from accel_sim.engine.sparse.runner import DENSE, DIFFERENCES, MODEL, FaultRunner, Scratch, make_scratch
+from accel_sim.engine.sparse.tables import Tables, compile_tables
+
+__all__ = ["DENSE", "DIFFERENCES", "MODEL", "FaultRunner", "Scratch", "Tables", "compile_tables", "make_scratch"]

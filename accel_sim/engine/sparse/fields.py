@@ -1,0 +1,53 @@
+"""Where things stand in the flat tables that the compiled propagation reads.
+
+A model is compiled once into integer tables (one row per node, one per tensor) and a few long arrays, so that a whole
+faulty run is one call into compiled code. Names below are column numbers.
+"""
+
+# Tensor table: place of a stored tensor in the arenas of codes and of changes.
+OFFSET, SIZE, TENSOR_FIELDS = 0, 1, 2
+
+# Kinds of nodes. FOREIGN nodes are run by their step, outside compiled code; OUTPUT nodes only when their result is
+# wanted.
+FOREIGN, LINEAR, TRANSPOSED, LOOKUP, PAIR, MAXPOOL, AVERAGE, GLOBAL, JOIN, MOVE, OUTPUT = range(11)
+
+# Node table. IN and IN2 are tensor numbers; JOIN keeps its inputs in the index arena.
+KIND, IN, IN2, OUT = 0, 1, 2, 3
+# Geometry: of the input, of the output, of the window.
+IH, IW, IC, OH, OW, OC = 4, 5, 6, 7, 8, 9
+KH, KW, SH, SW, TOP, LEFT, DH, DW = 10, 11, 12, 13, 14, 15, 16, 17
+BOTTOM, RIGHT = 18, 19
+# Linear nodes: groups, channels per group on both sides, length of an accumulator row, places in the arenas.
+GROUP, ICG, OCG, ROW = 20, 21, 22, 23
+WEIGHT, ACC, UNITS, ACC_SHIFT = 24, 25, 26, 27
+MODE, SCALE, CHANNEL_INTS, STEP_PLACE, STEP_COUNT = 28, 29, 30, 31, 32
+LOW, HIGH, ZERO, BYTE, X_ZERO = 33, 34, 35, 36, 37
+# Dense form: packed weights, padded depth and columns, bytes of packed weights per group.
+PACKED, DEPTH, COLUMNS, PACKED_SIZE, FIXED, W_ZERO, DENSE_NS = 38, 39, 40, 41, 42, 43, 44
+# Tables and maps.
+TABLE, INDEX, COUNT, FILL = 45, 46, 47, 48
+FUSED, INCLUDE_PAD = 49, 50
+NODE_FIELDS = 51
+
+# Arrays of the state, in the order of the tuple that the kernels take.
+(
+    GOLDEN,  # uint8: codes of the golden run, all tensors
+    WORK,  # uint8: the same, with the changes of the current fault
+    CHANGES,  # int32: per tensor the positions that changed
+    COUNTS,  # int64: per tensor how many
+    ACCUMULATORS,  # int32: golden accumulators of the linear nodes
+    DELTA,  # int32: scratch, zero between nodes
+    MARK,  # uint8: scratch, zero between nodes
+    TOUCHED,  # int32: scratch
+    WEIGHTS,  # int16: weights minus their zero point, by input channel
+    PACKED_WEIGHTS,  # int8: weights for the dense kernels
+    TABLES,  # uint8: lookup tables
+    INTS,  # int32: maps, constants per channel, thresholds
+    FLOATS,  # float32: scales, real values of codes
+    NODES,  # int64: node table
+    TENSORS,  # int64: tensor table
+    TALLY,  # int64: how often each strategy was taken, and the work it did
+) = range(16)
+
+# Columns of TALLY.
+SPARSE_NODES, DENSE_NODES, LOCAL_NODES, PRODUCTS, REQUANTISED, DENSE_PRODUCTS, TALLY_FIELDS = range(7)

@@ -1,0 +1,271 @@
+"""Faulty runs of one image in compiled code, with the golden state kept beside them."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accel_sim.engine.engine import Engine, Golden, Upset, same_bytes
+from accel_sim.engine.layout import stored_position
+from accel_sim.engine.linear_steps import ConvStep, ConvTransposeStep, GemmStep
+from accel_sim.engine.microkernel import portable
+from accel_sim.engine.operands import Patch, bias_row, view_positions
+from accel_sim.engine.sparse import fields as F
+from accel_sim.engine.sparse.accumulate import accumulate, accumulate_pool
+from accel_sim.engine.sparse.dense import note_differences
+from accel_sim.engine.sparse.propagate import changed_decisions, propagate, undo
+from accel_sim.engine.sparse.strike import strike_bias, strike_code, strike_weight
+from accel_sim.engine.sparse.tables import Tables
+from accel_sim.model import View
+
+Array = NDArray[Any]
+Changed = dict[str, Array]
+MODEL, DIFFERENCES, DENSE = 0, 1, 2
+
+
+@dataclass(frozen=True, eq=False)
+class Scratch:
+    """Working space of a faulty run: empty between runs, so that the runners of one thread can share it."""
+
+    changes: Array
+    counts: Array
+    delta: Array
+    mark: Array
+    touched: Array
+    tally: Array
+
+
+def make_scratch(tables: Tables) -> Scratch:
+    """Reserve working space for a model."""
+    largest = int(tables.tensors[:, F.SIZE].max(initial=1))
+    size = max(tables.scratch, largest) + 16
+    return Scratch(
+        np.zeros(tables.codes + 16, np.int32),
+        np.zeros(len(tables.numbers), np.int64),
+        np.zeros(size, np.int32),
+        np.zeros(size, np.uint8),
+        np.zeros(size, np.int32),
+        np.zeros(F.TALLY_FIELDS, np.int64),
+    )
+
+
+class FaultRunner:
+    """Runs faults against one golden run.
+
+    Parameters
+    ----------
+    engine
+        The prepared model.
+    tables
+        Its compiled form.
+    golden
+        A fault-free run.
+    policy
+        ``MODEL`` chooses by the cost model; ``DIFFERENCES`` and ``DENSE`` force one strategy, for tests.
+    scratch
+        Working space shared with other runners of the same thread.
+    """
+
+    def __init__(
+        self, engine: Engine, tables: Tables, golden: Golden, policy: int = MODEL, scratch: Scratch | None = None
+    ) -> None:
+        self.engine, self.graph, self.tables, self.policy = engine, engine.graph, tables, policy
+        self.portable = portable()
+        codes = np.zeros(tables.codes + 16, np.uint8)
+        kept = dict(golden.tensors)
+        for name, number in tables.numbers.items():
+            start, size = tables.tensors[number]
+            codes[start : start + size] = golden.tensors[name].reshape(-1)
+            kept[name] = codes[start : start + size].reshape(golden.tensors[name].shape)
+        self.golden = Golden(kept)  # views of the arena: the codes are held once
+        space = scratch or make_scratch(tables)
+        self.state = (
+            codes, codes.copy(), space.changes, space.counts, np.zeros(tables.accumulators, np.int32), space.delta,
+            space.mark, space.touched, tables.weights, tables.packed, tables.tables, tables.ints, tables.floats,
+            tables.nodes, tables.tensors, space.tally,
+        )  # fmt: skip
+        for number, row in enumerate(tables.nodes):
+            if row[F.KIND] in (F.LINEAR, F.TRANSPOSED):
+                accumulate(self.state, number)
+            elif row[F.KIND] == F.GLOBAL:
+                accumulate_pool(self.state, number)
+
+    @contextmanager
+    def struck(self, upset: Upset) -> Iterator[Changed]:
+        """Run an upset; inside the block the changed codes stand in the work arena.
+
+        Yields
+        ------
+        dict
+            Values that are not codes (of host nodes) and that changed, by name, in stored form.
+        """
+        try:
+            yield self._run(upset)
+        finally:
+            undo(self.state)
+
+    def changed(self, floats: Changed) -> Changed:
+        """Return every tensor that differs from the golden run, in stored form (copies)."""
+        found = dict(floats)
+        for name, number in self.tables.numbers.items():
+            if self.state[F.COUNTS][number]:
+                found[name] = self._codes(name).copy()
+        for position in np.flatnonzero(self.tables.nodes[:, F.KIND] == F.OUTPUT):
+            node = self.graph.nodes[position]
+            if node.inputs[0] in found:
+                found[node.outputs[0]] = self.engine.steps[position].run([found[node.inputs[0]]])[0]
+        return found
+
+    def count(self, name: str) -> int:
+        """Return how many codes of a tensor changed."""
+        return int(self.state[F.COUNTS][self.tables.numbers[name]])
+
+    def changed_decisions(self, name: str, classes: int) -> int:
+        """Return how many positions of a channels-last tensor have another largest class."""
+        number = self.tables.numbers[name]
+        limit = int(self.tables.tensors[number, F.SIZE]) // classes
+        return int(changed_decisions(self.state, number, classes, limit))
+
+    def _codes(self, name: str) -> Array:
+        start, size = self.tables.tensors[self.tables.numbers[name]]
+        return self.state[F.WORK][start : start + size].reshape(self.golden.tensors[name].shape)
+
+    def _run(self, upset: Upset) -> Changed:
+        floats: Changed = {}
+        nodes = len(self.graph.nodes)
+        waiting = sorted(self._origins(upset))
+        for name in self.graph.inputs:
+            self._flip(name, upset)
+        number = 0 if any(n in upset.activations for n in self.graph.inputs) else (waiting[0] if waiting else nodes)
+        while number < nodes:
+            stop = next((w for w in waiting if w >= number), nodes)
+            at = int(propagate(self.state, number, stop, self.portable, self.policy))
+            if at < stop:
+                self._foreign(at, floats, {})
+                number = at + 1
+            elif stop < nodes:
+                self._origin(stop, upset, floats)
+                number = stop + 1
+            else:
+                break
+            if floats:
+                number = self._through_floats(number, waiting, floats)
+        return floats
+
+    def _origins(self, upset: Upset) -> set[int]:
+        """Nodes at which an upset enters: readers of upset parameters, writers of upset tensors."""
+        found = {p for name in upset.parameters for p in self.graph.readers[name]}
+        for position, node in enumerate(self.graph.nodes):
+            if any(n in upset.activations for n in node.outputs):
+                found.add(position)
+        return found
+
+    def _origin(self, number: int, upset: Upset, floats: Changed) -> None:
+        node, row = self.graph.nodes[number], self.tables.nodes[number]
+        touched = any(v.parameter in upset.parameters for v in node.views)
+        inputs_changed = any(self._has_changed(n, floats) for n in node.inputs)
+        if touched and (inputs_changed or not self._strike(number, row, upset.parameters)):
+            self._foreign(number, floats, upset.parameters)
+        elif not touched and inputs_changed:
+            at = propagate(self.state, number, number + 1, self.portable, self.policy)
+            if at == number:
+                self._foreign(number, floats, {})
+        for name in node.outputs:
+            self._flip(name, upset)
+
+    def _has_changed(self, name: str, floats: Changed) -> bool:
+        return name in floats or (name in self.tables.numbers and self.count(name) > 0)
+
+    def _strike(self, number: int, row: Array, patch: Patch) -> bool:
+        """Apply upset weights and biases of a linear node in compiled code; False where that is not possible."""
+        step = self.engine.steps[number]
+        if row[F.KIND] not in (F.LINEAR, F.TRANSPOSED) or not isinstance(step, ConvStep | ConvTransposeStep | GemmStep):
+            return False
+        operation = step.operation
+        struck = [v for v in (operation.weight, operation.bias) if v is not None and v.parameter in patch]
+        if len(struck) != 1:
+            return False
+        view = struck[0]
+        positions = view_positions(view, patch[view.parameter])
+        if view is operation.bias:
+            before = bias_row(self.graph, view, step.channels)
+            after = bias_row(self.graph, view, step.channels, patch)
+            for channel in np.flatnonzero(before != after):
+                difference = np.int32((int(after[channel]) - int(before[channel]) + 2**31) % 2**32 - 2**31)
+                strike_bias(self.state, number, int(channel), difference)
+            return True
+        if positions.size != 1:
+            return False
+        self._strike_weight(number, row, step, view, int(positions[0]), patch)
+        return True
+
+    def _strike_weight(self, number: int, row: Array, step: Any, view: View, position: int, patch: Patch) -> None:
+        element = position if view.index is None else int(view.index.reshape(-1)[position])
+        where = np.flatnonzero(patch[view.parameter][0] == element)
+        mask = int(np.bitwise_xor.reduce(patch[view.parameter][1][where]))
+        stored = self.graph.parameters[view.parameter].values
+        before = int(stored.reshape(-1)[element])
+        flipped = np.array([before], stored.dtype).view(np.uint8) ^ np.uint8(mask)
+        difference = np.int32(int(flipped.view(stored.dtype)[0]) - before)
+        index = [int(i) for i in np.unravel_index(position, view.shape)]
+        if isinstance(step, GemmStep):
+            channel, source, ky, kx = index[0], index[1], 0, 0
+        elif isinstance(step, ConvTransposeStep):
+            source, local, ky, kx = index
+            channel = source // step.inputs * step.per_group + local
+        else:
+            channel, local, ky, kx = index
+            source = channel // int(row[F.OCG]) * step.inputs + local
+        strike_weight(self.state, number, channel, source, ky, kx, difference)
+
+    def _flip(self, name: str, upset: Upset) -> None:
+        if name not in upset.activations:
+            return
+        tensor, number = self.graph.tensors[name], self.tables.numbers[name]
+        before = self.count(name)
+        for position, mask in zip(*upset.activations[name], strict=True):
+            strike_code(self.state, number, stored_position(int(position), tensor.shape), int(mask))
+        if before == 0 and self.count(name) != len(np.unique(upset.activations[name][0])):
+            raise AssertionError(f"{self.count(name)} codes of {name!r} differ after an injection")
+
+    def _inputs(self, number: int, floats: Mapping[str, Array]) -> list[Array]:
+        found = []
+        for name in self.graph.nodes[number].inputs:
+            if name in self.tables.numbers:
+                found.append(self._codes(name))
+            else:
+                found.append(floats.get(name, self.golden.tensors[name]))
+        return found
+
+    def _foreign(self, number: int, floats: Changed, patch: Patch) -> None:
+        """Run a node by its step and note what differs."""
+        node, step = self.graph.nodes[number], self.engine.steps[number]
+        inputs = self._inputs(number, floats)
+        if patch:
+            outputs: tuple[Array, ...] = (step.run_patched(inputs, step.run(inputs)[0], patch),)
+        else:
+            outputs = step.run(inputs)
+        for name, value in zip(node.outputs, outputs, strict=True):
+            if name in self.tables.numbers:
+                self._codes(name)[...] = value
+                note_differences(self.state, self.tables.numbers[name])
+            elif not same_bytes(value, self.golden.tensors[name]):
+                floats[name] = value
+
+    def _through_floats(self, number: int, waiting: list[int], floats: Changed) -> int:
+        """Run the nodes that directly follow and read changed real values."""
+        while number < len(self.graph.nodes) and number not in waiting:
+            if not any(n in floats for n in self.graph.nodes[number].inputs):
+                later = any(n in floats for node in self.graph.nodes[number:] for n in node.inputs)
+                if not later:
+                    break
+                at = propagate(self.state, number, number + 1, self.portable, self.policy)
+                if at == number:
+                    self._foreign(number, floats, {})
+            else:
+                self._foreign(number, floats, {})
+            number += 1
+        return number

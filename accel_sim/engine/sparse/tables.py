@@ -1,0 +1,270 @@
+"""Compile a Graph into the flat tables that the propagation reads."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accel_sim.engine.layout import offset, stored_map
+from accel_sim.engine.linear_steps import ConvStep, ConvTransposeStep, GemmStep, Group
+from accel_sim.engine.operands import Stage, stage
+from accel_sim.engine.requant import STEPS
+from accel_sim.engine.sparse import fields as F
+from accel_sim.engine.steps import ConcatStep, Lookup2Step, LookupStep, MoveStep, Step, real_table, window_tuple
+from accel_sim.model import AveragePool, Concat, Dequantise, GlobalAveragePool, Graph, MaxPool, Move, Node
+
+Array = NDArray[Any]
+WIDTH = 8  # accumulator rows of ungrouped nodes are padded to whole vectors
+
+
+@dataclass(eq=False)
+class _Arena:
+    """A growing flat array."""
+
+    dtype: Any
+    parts: list[Array] = field(default_factory=list)
+    size: int = 0
+
+    def add(self, values: Array) -> int:
+        """Append values and return where they begin."""
+        flat = np.ascontiguousarray(values, self.dtype).reshape(-1)
+        start = self.size
+        self.parts.append(flat)
+        self.size += flat.size
+        return start
+
+    def array(self) -> Array:
+        """Return everything in one array; whole vectors may be read past the end of any part."""
+        return np.concatenate([*self.parts, np.zeros(16, self.dtype)])
+
+
+@dataclass(frozen=True, eq=False)
+class Tables:
+    """A model as compiled propagation takes it; shared by all runs, never written."""
+
+    tensors: Array
+    numbers: dict[str, int]
+    nodes: Array
+    weights: Array
+    packed: Array
+    tables: Array
+    ints: Array
+    floats: Array
+    accumulators: int
+    scratch: int
+    codes: int
+
+
+class _Compiler:
+    def __init__(self, graph: Graph, steps: list[Step]) -> None:
+        self.graph, self.steps = graph, steps
+        names = [n for n, t in graph.tensors.items() if t.is_code]
+        self.numbers = {n: i for i, n in enumerate(names)}
+        sizes = [graph.tensors[n].size for n in names]
+        self.tensors = np.zeros((len(names), F.TENSOR_FIELDS), np.int64)
+        self.tensors[:, F.SIZE] = sizes
+        self.tensors[:, F.OFFSET] = np.cumsum([0, *sizes])[:-1] if sizes else 0
+        self.nodes = np.zeros((len(graph.nodes), F.NODE_FIELDS), np.int64)
+        self.weights, self.packed = _Arena(np.int16), _Arena(np.int8)
+        self.tables, self.ints, self.floats = _Arena(np.uint8), _Arena(np.int32), _Arena(np.float32)
+        self.accumulators = 0
+        self.scratch = 1
+
+    def compile(self) -> Tables:
+        for number, node in enumerate(self.graph.nodes):
+            self._node(number, node)
+        return Tables(
+            self.tensors, self.numbers, self.nodes, self.weights.array(), self.packed.array(), self.tables.array(),
+            self.ints.array(), self.floats.array(), self.accumulators + 16, self.scratch,
+            int(self.tensors[:, F.SIZE].sum()),
+        )  # fmt: skip
+
+    def _node(self, number: int, node: Node) -> None:
+        row, step, operation = self.nodes[number], self.steps[number], node.operation
+        row[F.IN2] = -1
+        inputs = list(dict.fromkeys(node.inputs))
+        if all(n in self.numbers for n in (*inputs, *node.outputs)) and len(node.outputs) == 1:
+            row[F.OUT] = self.numbers[node.outputs[0]]
+            row[F.IN] = self.numbers[inputs[0]]
+            if isinstance(step, ConvStep):
+                self._conv(row, step)
+            elif isinstance(step, ConvTransposeStep):
+                self._transpose(row, step)
+            elif isinstance(step, GemmStep) and step.rank == 2:
+                self._gemm(row, step)
+            elif isinstance(step, LookupStep):
+                row[F.KIND], row[F.TABLE] = F.LOOKUP, self.tables.add(step.table)
+            elif isinstance(step, Lookup2Step) and step.view is None and step.same:
+                row[F.KIND], row[F.TABLE] = F.PAIR, self.tables.add(step.table)
+                row[F.IN2] = self.numbers[node.inputs[-1]]
+            elif isinstance(operation, MaxPool):
+                self._window(row, node, window_tuple(operation.window))
+                row[F.KIND] = F.MAXPOOL
+            elif isinstance(operation, AveragePool) and operation.fused:
+                self._average(row, node, operation)
+            elif isinstance(operation, GlobalAveragePool):
+                self._global(row, node, operation)
+            elif isinstance(step, ConcatStep) and isinstance(operation, Concat):
+                self._join(row, node, step)
+            elif isinstance(step, MoveStep) and isinstance(operation, Move):
+                self._move(row, node, step, operation)
+        if isinstance(operation, Dequantise) and not self.graph.consumers[node.outputs[0]]:
+            row[F.KIND] = F.OUTPUT
+        elif row[F.KIND] == F.FOREIGN:
+            codes = [self.numbers[n] for n in inputs if n in self.numbers]
+            row[F.COUNT] = len(codes)
+            row[F.INDEX] = self.ints.add(np.array([[c, 0, 0, 0, 0] for c in codes] or [[0] * 5]))
+
+    def _window(self, row: Array, node: Node, window: tuple[int, ...]) -> None:
+        source, target = self.graph.tensors[node.inputs[0]], self.graph.tensors[node.outputs[0]]
+        for shape, place in ((source.shape, F.IH), (target.shape, F.OH)):
+            spatial = [1, 1, *shape[2:]][-2:] if len(shape) >= 3 else [1, 1]
+            row[place : place + 3] = (*spatial, shape[1])
+        row[F.KH : F.DW + 1] = window
+
+    def _stage(self, row: Array, prepared: Stage, bias: Array) -> None:
+        row[F.MODE] = prepared.mode
+        row[F.SCALE] = self.floats.add(prepared.scale)
+        pairs = np.stack([prepared.significand, prepared.exponent], axis=1)
+        row[F.CHANNEL_INTS] = self.ints.add(np.concatenate([pairs.reshape(-1), bias]))
+        row[F.LOW : F.BYTE + 1] = prepared.limits
+        if prepared.mode == STEPS:
+            row[F.STEP_COUNT] = prepared.thresholds.shape[1]
+            row[F.STEP_PLACE] = self.ints.add(np.concatenate([prepared.thresholds, prepared.codes], axis=1))
+
+    def _linear(
+        self, row: Array, step: Any, group: int, inputs: int, outputs: int, weights: Array, bias: Array
+    ) -> None:
+        """Place weights (ic, taps, outputs per group) and accumulators of a linear node."""
+        ocg = outputs // group
+        length = -(-ocg // WIDTH) * WIDTH if group == 1 else ocg
+        if group == 1:  # (channels, taps, outputs) -> (taps, pairs of channels, outputs, 2)
+            padded = np.zeros((weights.shape[1], -(-inputs // 2), length, 2), np.int16)
+            for half in (0, 1):
+                part = weights[half::2].transpose(1, 0, 2)
+                padded[:, : part.shape[1], :ocg, half] = part
+        else:
+            padded = np.zeros((*weights.shape[:2], length), np.int16)
+            padded[:, :, :ocg] = weights
+        row[F.GROUP], row[F.ICG], row[F.OCG], row[F.ROW] = group, inputs, ocg, length
+        row[F.WEIGHT] = self.weights.add(padded)
+        positions = int(self.tensors[row[F.OUT], F.SIZE]) // outputs
+        row[F.UNITS] = positions * group
+        row[F.ACC] = self.accumulators
+        self.accumulators += positions * group * length
+        self.scratch = max(self.scratch, positions * group * length)
+        row[F.ACC_SHIFT], row[F.X_ZERO] = step.shift, step.x_zero
+        self._stage(row, step.stage, bias)
+
+    def _dense(self, row: Array, groups: list[Group]) -> None:
+        first = groups[0]
+        row[F.DEPTH], row[F.COLUMNS], row[F.PACKED_SIZE] = first.depth, first.columns, first.packed.size
+        row[F.PACKED] = self.packed.add(np.concatenate([g.packed for g in groups]))
+        row[F.FIXED] = self.ints.add(np.concatenate([g.fixed for g in groups]))
+        row[F.W_ZERO] = self.ints.add(np.concatenate([g.zero for g in groups]))
+        positions = int(self.tensors[row[F.OUT], F.SIZE]) // int(row[F.OC])
+        depth, columns = int(row[F.DEPTH]), int(row[F.COLUMNS])
+        if row[F.KIND] == F.TRANSPOSED:
+            positions = int(self.tensors[row[F.IN], F.SIZE]) // int(row[F.IC])
+        per_row = depth * columns / 180 + 0.15 * depth + 0.35 * int(row[F.OC]) + 8
+        row[F.DENSE_NS] = int(positions * len(groups) * per_row)
+
+    def _conv(self, row: Array, step: ConvStep) -> None:
+        self._window(row, step.node, step.window)
+        row[F.KIND] = F.LINEAR
+        codes, zero, bias = step.operands(None)
+        wide = codes.astype(np.int16) - zero.astype(np.int16)[:, None, None, None]
+        group, inputs, outputs = step.group, step.inputs, step.channels
+        ocg = outputs // group
+        # (group, ocg, icg, taps) -> (group, icg, taps, ocg): one row of outputs per input channel and tap.
+        ordered = wide.reshape(group, ocg, inputs, -1).transpose(0, 2, 3, 1).reshape(group * inputs, -1, ocg)
+        self._linear(row, step, group, inputs, outputs, ordered, bias)
+        if step.is_depthwise:
+            row[F.PACKED] = -1
+            taps = int(row[F.KH] * row[F.KW])
+            row[F.DENSE_NS] = int(row[F.UNITS] // group * outputs * (0.15 * taps + 0.6) + 3000)
+        else:
+            self._dense(row, step.prepared)
+
+    def _transpose(self, row: Array, step: ConvTransposeStep) -> None:
+        self._window(row, step.node, step.window)
+        row[F.KIND] = F.TRANSPOSED
+        codes, zero, bias = step.operands(None)
+        group, inputs, per_group = step.group, step.inputs, step.per_group
+        shaped = codes.astype(np.int16).reshape(group, inputs, per_group, -1)
+        wide = shaped - zero.astype(np.int16).reshape(group, 1, per_group, 1)
+        ordered = wide.transpose(0, 1, 3, 2).reshape(group * inputs, -1, per_group)
+        self._linear(row, step, group, inputs, step.channels, ordered, bias)
+        self._dense(row, step.prepared[0])
+
+    def _gemm(self, row: Array, step: GemmStep) -> None:
+        row[F.IH : F.IC + 1] = (1, 1, step.depth)
+        row[F.OH : F.OC + 1] = (1, 1, step.channels)
+        row[F.KH : F.DW + 1] = (1, 1, 1, 1, 0, 0, 1, 1)
+        row[F.KIND] = F.LINEAR
+        codes, zero, bias = step.operands(None)
+        wide = (codes.astype(np.int16) - zero.astype(np.int16)[:, None]).T[:, None, :]
+        self._linear(row, step, 1, step.depth, step.channels, wide, bias)
+        self._dense(row, [step.prepared])
+
+    def _average(self, row: Array, node: Node, operation: AveragePool) -> None:
+        self._window(row, node, window_tuple(operation.window))
+        row[F.KIND] = F.AVERAGE
+        row[F.BOTTOM], row[F.RIGHT] = operation.window.pads[2:]
+        row[F.INCLUDE_PAD] = operation.count_include_pad
+        scale, zero, code = operation.target
+        row[F.SCALE] = self.floats.add(np.append(real_table(operation.source), np.float32(scale)))
+        byte = offset(self.graph.tensors[node.outputs[0]])
+        row[F.LOW], row[F.HIGH], row[F.ZERO], row[F.BYTE] = code.low, code.high, zero, byte
+
+    def _global(self, row: Array, node: Node, operation: GlobalAveragePool) -> None:
+        self._window(row, node, (1, 1, 1, 1, 0, 0, 1, 1))
+        source, target = self.graph.tensors[node.inputs[0]], self.graph.tensors[node.outputs[0]]
+        row[F.IH], row[F.IW] = int(np.prod(source.shape[2:])), 1
+        row[F.KIND] = F.GLOBAL
+        row[F.X_ZERO] = operation.x_zero + offset(source)
+        row[F.ACC] = self.accumulators
+        self.accumulators += target.size
+        self.scratch = max(self.scratch, target.size)
+        channels = source.shape[1]
+        self._stage(row, stage(operation.epilogue, channels, target), np.zeros(channels, np.int32))
+
+    def _join(self, row: Array, node: Node, step: ConcatStep) -> None:
+        entries, start = [], 0
+        target = self.graph.tensors[node.outputs[0]]
+        out_shape = _stored(target.shape)
+        inner = int(np.prod(out_shape[step.axis + 1 :]))
+        for name, table in zip(node.inputs, step.tables, strict=True):
+            length = _stored(self.graph.tensors[name].shape)[step.axis]
+            place = -1 if table is None else self.tables.add(table)
+            entries.append([self.numbers[name], place, length * inner, out_shape[step.axis] * inner, start * inner])
+            start += length
+        row[F.KIND], row[F.COUNT] = F.JOIN, len(entries)
+        row[F.INDEX] = self.ints.add(np.array(entries))
+
+    def _move(self, row: Array, node: Node, step: MoveStep, operation: Move) -> None:
+        row[F.KIND] = F.MOVE
+        row[F.TABLE] = -1 if step.table is None else self.tables.add(step.table)
+        if step.is_alias:
+            return
+        source = self.graph.tensors[node.inputs[0]]
+        forward = stored_map(operation.index, source.shape).reshape(-1)
+        used = np.flatnonzero(forward >= 0)
+        order = used[np.argsort(forward[used], kind="stable")]
+        starts = np.zeros(source.size + 1, np.int64)
+        np.add.at(starts, forward[used] + 1, 1)
+        row[F.COUNT] = 1
+        row[F.INDEX] = self.ints.add(np.concatenate([np.cumsum(starts), order]))
+
+
+def _stored(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return (shape[0], *shape[2:], shape[1]) if len(shape) >= 3 else shape
+
+
+def compile_tables(graph: Graph, steps: list[Step]) -> Tables:
+    """Compile a model; nodes without a compiled form are left to their steps.
+
+    The golden tensors' sizes, not their values, enter: one set of tables serves every image and every worker.
+    """
+    return _Compiler(graph, steps).compile()
