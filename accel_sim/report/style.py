@@ -47,6 +47,7 @@ caption{text-align:left;color:var(--muted);padding-bottom:6px;position:sticky;le
 .plain th,.plain td{padding:4px 8px;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}
 .plain th[scope=row],.plain th:first-child,.sortable th:nth-child(2){text-align:left;font-weight:500}
 .plain thead th{position:sticky;top:0;background:var(--card);border-bottom:2px solid var(--line);font-weight:600}
+.sortable{font-size:.8rem}.sortable th,.sortable td{padding:3px 6px}
 .sortable th[scope=row]{max-width:300px;overflow:hidden;text-overflow:ellipsis}
 .sortable th button{all:unset;cursor:pointer}.sortable th button:focus-visible{outline:2px solid var(--accent)}
 .sortable th[aria-sort=ascending] button::after{content:" ▲"}

@@ -96,6 +96,8 @@ def bias_view(
     shift, gain = 0, None
     exact = value.stored.dtype == np.int32 and not np.any(np.abs(ratio - 1) > verbatim)
     if not exact:
+        if np.any(np.abs(ratio) > 2.0**31):  # one step of such a bias is more than the accumulator holds
+            raise UnsupportedError(f"the scale of bias {value.parameter!r} is {ratio.max():g} times the products'")
         fraction, exponent = np.frexp(ratio)
         if np.all(fraction == 0.5) and np.all(exponent == exponent.reshape(-1)[0]) and -16 <= int(exponent[0]) - 1 < 0:
             shift = 1 - int(exponent.reshape(-1)[0])
