@@ -154,13 +154,13 @@ def _split(array: Array, tensor: Tensor, label: str) -> tuple[str, list[Array]]:
         raise InputError(f"{label}: input {tensor.name!r} holds NaN or infinity")
     shape = tensor.shape
     if array.shape == shape:
-        return "none", [np.ascontiguousarray(array)]
+        return "none", [np.asarray(array, order="C")]
     if array.ndim == len(shape) + 1 and array.shape[1:] == shape and array.shape[0]:
-        return "extra", [np.ascontiguousarray(part) for part in array]
+        return "extra", [np.asarray(part, order="C") for part in array]
     same_rest = array.ndim == len(shape) and array.ndim > 0 and array.shape[1:] == shape[1:]
     if same_rest and array.shape[0] and array.shape[0] % shape[0] == 0:
         parts = np.split(array, array.shape[0] // shape[0])
-        return "batch", [np.ascontiguousarray(part) for part in parts]
+        return "batch", [np.asarray(part, order="C") for part in parts]
     raise InputError(
         f"{label}: input {tensor.name!r} has shape {list(array.shape)}; the model takes {list(shape)}, "
         f"or several images as [n, {', '.join(map(str, shape))}] or along the first axis"

@@ -27,7 +27,7 @@ def to_stored(array: NDArray[Any], tensor: Tensor) -> NDArray[Any]:
         array = array.view(np.uint8) ^ np.uint8(offset(tensor))
     if array.ndim >= 3:
         array = np.moveaxis(array, 1, -1)
-    return np.ascontiguousarray(array)
+    return np.asarray(array, order="C")  # unlike ascontiguousarray, this keeps rank 0
 
 
 def from_stored(array: NDArray[Any], tensor: Tensor) -> NDArray[Any]:
@@ -35,8 +35,8 @@ def from_stored(array: NDArray[Any], tensor: Tensor) -> NDArray[Any]:
     if array.ndim >= 3:
         array = np.moveaxis(array, -1, 1)
     if tensor.is_code:
-        return np.ascontiguousarray(array ^ np.uint8(offset(tensor))).view(tensor.dtype)
-    return np.ascontiguousarray(array)
+        return np.asarray(array ^ np.uint8(offset(tensor)), order="C").view(tensor.dtype)
+    return np.asarray(array, order="C")
 
 
 @functools.lru_cache(maxsize=512)

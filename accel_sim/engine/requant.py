@@ -21,6 +21,8 @@ def float32_code(acc, scale, low, high, zero):
 @jit
 def gemmlowp_code(acc, significand, exponent, low, high, zero):
     """Requantise one accumulator with gemmlowp's two roundings."""
+    if exponent < -31:
+        significand = np.int64(0)
     wide = np.int64(acc) << max(exponent, 0)
     wide = min(max(wide, np.int64(-(2**31))), np.int64(2**31 - 1))
     product = wide * significand

@@ -33,8 +33,19 @@ def clamp_limits(target: Target) -> tuple[int, int] | None:
 
 
 def vanishes(target: Target) -> bool:
-    """Whether saturation to the code type alone already does what the curves do."""
-    return clamp_limits(target) == (target.side[2].low, target.side[2].high)
+    """Whether onnxruntime drops the curves, because saturation to the code type alone already does what they do.
+
+    It looks for that only where it can read scale and zero point easily: the conditions below were found by experiment.
+    """
+    if clamp_limits(target) != (target.side[2].low, target.side[2].high):
+        return False
+    for curve in target.curves:
+        bounded = curve.name == "Clip" and "high" in curve.attributes
+        if curve.name == "Relu" and not (target.plain or target.zero_given):
+            return False
+        if curve.name == "Clip" and not (target.plain and (bounded or target.zero_given)):
+            return False
+    return True
 
 
 def epilogue(real_scale: NDArray[np.float32], multiplier: NDArray[np.float32], target: Target, mode: str) -> Epilogue:

@@ -84,12 +84,15 @@ class Target:
         Whether onnxruntime may fuse the group: no real value inside it is read by anything else.
     plain
         Whether scale and zero point are scalars of shape [].
+    zero_given
+        Whether the zero point is written out.
     """
 
     side: Side
     curves: tuple[Curve, ...] = ()
     fusable: bool = True
     plain: bool = True
+    zero_given: bool = True
 
 
 @dataclass(frozen=True, eq=False)

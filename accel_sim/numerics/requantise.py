@@ -135,6 +135,7 @@ def requantise_gemmlowp(
     Inference", 2018, and the public description of the TFLite reference kernels.
     """
     significand, exponent = gemmlowp_multiplier(scale)
+    significand = np.where(exponent < -31, 0, significand)  # everything rounds to zero, as in the reference kernels
     left, right = np.maximum(exponent, 0), np.maximum(-exponent, 0)
     limit = np.iinfo(np.int32)
     shifted = np.clip(np.asarray(acc, np.int32).astype(np.int64) << np.minimum(left, 31), limit.min, limit.max)

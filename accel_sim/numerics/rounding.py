@@ -32,10 +32,10 @@ def fused_multiply_add(a: ArrayLike, b: ArrayLike, c: ArrayLike) -> NDArray[np.f
     -------
     ndarray of float32
     """
-    product = np.asarray(a, F32).astype(np.float64) * np.asarray(b, F32).astype(np.float64)
     addend = np.asarray(c, F32).astype(np.float64)
-    total = product + addend
     with np.errstate(invalid="ignore"):
+        product = np.asarray(a, F32).astype(np.float64) * np.asarray(b, F32).astype(np.float64)
+        total = product + addend
         shadow = total - product
         error = (product - (total - shadow)) + (addend - shadow)
     odd = (np.ascontiguousarray(total).view(np.int64) & 1).astype(bool).reshape(total.shape)

@@ -29,7 +29,7 @@ for number, (label, name, data, arguments) in enumerate(damaged(sys.argv[1])):
 """
 
 
-@pytest.mark.parametrize("kind", ["prefixes", "model_bytes", "qoperator_bytes", "inputs", "results"])
+@pytest.mark.parametrize("kind", ["models", "data"])
 def test_damaged_files(kind: str, here: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
     child = subprocess.run(

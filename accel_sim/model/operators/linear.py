@@ -101,8 +101,14 @@ def bias_view(
         fraction, exponent = np.frexp(ratio)
         if np.all(fraction == 0.5) and np.all(exponent == exponent.reshape(-1)[0]) and -16 <= int(exponent[0]) - 1 < 0:
             shift = 1 - int(exponent.reshape(-1)[0])
-        elif np.any(ratio != 1):
+        elif np.all(fraction == 0.5):  # whole multiples of the accumulator's unit
             gain = ratio
+        elif np.any(
+            ratio != 1
+        ):  # off the grid: as many fractional bits (12 at most) as provably fit beside the products
+            largest = float(np.max(np.abs(value.stored.astype(np.float64)), initial=0.0) * np.max(ratio))
+            shift = max(min(headroom, 12, 29 - int(largest).bit_length()), 0)
+            gain = ratio * 2.0**shift
     parameter = ctx.keep(value.parameter, value.stored, "bias")
     plain = index.size == value.stored.size and np.array_equal(index.reshape(-1), np.arange(index.size))
     return View(parameter, None if plain else index, (channels,), zero, gain), shift
@@ -111,14 +117,14 @@ def bias_view(
 def _float_bias(
     ctx: Context, value: Constant, product_scale: NDArray[np.float32], channels: int, headroom: int
 ) -> tuple[View, int]:
-    """Store a real bias as int32, with as many fractional bits (8 at most) as provably fit beside the products."""
+    """Store a real bias as int32, with as many fractional bits (12 at most) as provably fit beside the products."""
     if value.array.dtype != np.float32:
         raise UnsupportedError(f"bias {value.name!r} has type {value.array.dtype}")
     row = _as_row(value.array, channels, value.name).astype(np.float64) / product_scale.astype(np.float64)
     largest = float(np.max(np.abs(row), initial=0.0))
     if not np.all(np.isfinite(row)) or largest > 2**31 - 1:
         raise UnsupportedError(f"bias {value.name!r} does not fit into 32 bits at scale {float(product_scale.min()):g}")
-    shift = max(min(headroom, 8, 29 - int(largest).bit_length()), 0)
+    shift = max(min(headroom, 12, 29 - int(largest).bit_length()), 0)
     parameter = ctx.keep(value.name, np.rint(row * 2.0**shift).astype(np.int32), "bias")
     return View(parameter, None, (channels,), np.zeros(1, np.int32)), shift
 

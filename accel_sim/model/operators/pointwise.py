@@ -258,7 +258,9 @@ def quantise_linear(ctx: Context, node: onnx.NodeProto, name: str) -> None:
             target = ctx.tensor(output, value.shape, side)
             ctx.emit(name, node.op_type, lookup(stored, Target(side), ctx.half_up), (stored.tensor,), target, (name,))
             return
-        ctx.finish(value, Target(side, value.curves, value.private, plain), output, (name,))
+        ctx.finish(
+            value, Target(side, value.curves, value.private, plain, bool(ctx.optional(node, 2))), output, (name,)
+        )
     elif isinstance(value, Floating) and value.name in ctx.tensors:
         source = ctx.tensors[value.name]
         if source.dtype != "float32":
