@@ -225,11 +225,26 @@ def _load(connection: sqlite3.Connection, path: Path) -> _Stored:
             raise ValueError("its identity does not match its strong_id")
         strata = [Stratum(*row) for row in rows]
         plan = restore_plan(strata, identity["design"], identity["seed"], json.loads(meta["faults_per_cell"]))
+        _check_rows(connection, len(plan.cells))
         return _Stored(identity, plan, float(meta["confidence"]))
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ResultsError(
             f"results file {path} is damaged ({error}); delete it, or give another --results file"
         ) from error
+
+
+def _check_rows(connection: sqlite3.Connection, cells: int) -> None:
+    """Raise ValueError when a row holds what no campaign writes: pages can be sound and their content damaged."""
+    found = connection.execute(
+        "SELECT cell, draw FROM faults LEFT JOIN strata USING (stratum) WHERE strata.tensor IS NULL"
+        " OR faults.tensor IS NOT strata.tensor OR faults.bit IS NOT strata.bit OR cell NOT BETWEEN 0 AND ?"
+        " OR typeof(draw) <> 'integer' OR draw < 0 OR NOT json_valid(fault)"
+        " OR outcome NOT IN ('masked', 'tolerable', 'critical', 'due')"
+        " OR typeof(changed_fraction) <> 'real' OR changed_fraction NOT BETWEEN 0 AND 1 LIMIT 1",
+        (cells - 1,),
+    ).fetchone()
+    if found is not None:
+        raise ValueError(f"the row of fault {found[1]} of cell {found[0]} holds impossible values")
 
 
 def _check_same(path: Path, stored: _Stored, task: Task, plan: Plan) -> None:

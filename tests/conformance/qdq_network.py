@@ -108,7 +108,7 @@ class QdqNetwork:
         self.inputs.append(helper.make_tensor_value_info(code.name, ONNX_TYPE[self.dtype], list(shape)))
         return code
 
-    def _weights(self, shape: Sequence[int], axis: int, *, per_channel: bool) -> tuple[str, Array]:
+    def weights(self, shape: Sequence[int], axis: int, *, per_channel: bool) -> tuple[str, Array]:
         """Quantised weights that use the whole range of their type; returns the real tensor's name and the scales."""
         name = self.name("weight")
         low, high = (-128, 127) if self.weight_dtype == "int8" else (0, 255)
@@ -123,7 +123,7 @@ class QdqNetwork:
             return self.stored(name, values, scales[0], zero), scales
         return self.stored(name, values, scales, np.full(channels, zero), axis), scales
 
-    def _bias(self, x: Code, scales: Array, channels: int, spread: float) -> str:
+    def bias(self, x: Code, scales: Array, channels: int, spread: float) -> str:
         name = self.name("bias")
         values = np.rint(self.rng.normal(0, spread, channels)).astype(np.int32)
         product = F32(x.scale) * scales
@@ -148,38 +148,38 @@ class QdqNetwork:
         **attributes: Any,
     ) -> Code:
         depth = x.shape[1] // group * int(np.prod(kernel))
-        real, scales = self._weights([channels, x.shape[1] // group, *kernel], 0, per_channel=per_channel)
+        real, scales = self.weights([channels, x.shape[1] // group, *kernel], 0, per_channel=per_channel)
         inputs = [self.real(x), real]
         if bias:
-            inputs.append(self._bias(x, scales, channels, 2000.0))
+            inputs.append(self.bias(x, scales, channels, 2000.0))
         out = self.operator("Conv", inputs, group=group, **attributes)
-        return self._close_linear(out, x, scales, depth, channels)
+        return self.close_linear(out, x, scales, depth, channels)
 
     def conv_transpose(
         self, x: Code, channels: int, kernel: Sequence[int], *, group: int = 1, **attributes: Any
     ) -> Code:
         depth = x.shape[1] // group * max(1, int(np.prod(kernel)) // 4)
-        real, scales = self._weights([x.shape[1], channels // group, *kernel], 1, per_channel=group == 1)
-        inputs = [self.real(x), real, self._bias(x, scales, channels, 2000.0)]
+        real, scales = self.weights([x.shape[1], channels // group, *kernel], 1, per_channel=group == 1)
+        inputs = [self.real(x), real, self.bias(x, scales, channels, 2000.0)]
         out = self.operator("ConvTranspose", inputs, group=group, **attributes)
-        return self._close_linear(out, x, scales, depth, channels)
+        return self.close_linear(out, x, scales, depth, channels)
 
     def gemm(self, x: Code, columns: int, *, per_channel: bool = False) -> Code:
         depth = x.shape[-1]
-        real, scales = self._weights([columns, depth], 0, per_channel=per_channel)
-        inputs = [self.real(x), real, self._bias(x, scales, columns, 2000.0)]
+        real, scales = self.weights([columns, depth], 0, per_channel=per_channel)
+        inputs = [self.real(x), real, self.bias(x, scales, columns, 2000.0)]
         out = self.operator("Gemm", inputs, transB=1)
-        return self._close_linear(out, x, scales, depth, columns)
+        return self.close_linear(out, x, scales, depth, columns)
 
     def matmul(self, x: Code, columns: int) -> Code:
         depth = x.shape[-1]
-        real, scales = self._weights([depth, columns], 1, per_channel=False)
+        real, scales = self.weights([depth, columns], 1, per_channel=False)
         out = self.operator("MatMul", [self.real(x), real])
-        return self._close_linear(out, x, scales, depth, columns)
+        return self.close_linear(out, x, scales, depth, columns)
 
-    def _close_linear(self, out: str, x: Code, scales: Array, depth: int, channels: int) -> Code:
+    def close_linear(self, out: str, x: Code, scales: Array, depth: int, channels: int) -> Code:
         scale, zero = self._target(x, scales, depth)
-        return self.close(out, [*self.infer(out)], scale, zero)
+        return self.close(out, self.infer(out), scale, zero)
 
     def add(self, a: Code, b: Code) -> Code:
         out = self.operator("Add", [self.real(a), self.real(b)])
@@ -253,4 +253,17 @@ def integer_network(dtype: str, weight_dtype: str, seed: int = 5) -> QdqNetwork:
     features = net.conv(net.max_pool(joined), 6, (2, 3), strides=[2, 1], pads=[0, 1, 1, 1], per_channel=False)
     flat = net.flatten(net.global_average_pool(features))
     net.outputs = (net.matmul(net.gemm(flat, 12), 5), features)
+    return net
+
+
+def sharing_network() -> QdqNetwork:
+    """Two convolutions that read the same stored weights, as converters write equal constants: one upset strikes
+    both."""
+    net = QdqNetwork(11, "uint8", "int8")
+    x = net.input([1, 4, 6, 5])
+    real, scales = net.weights([4, 4, 3, 3], 0, per_channel=False)
+    for _ in range(2):
+        out = net.operator("Conv", [net.real(x), real, net.bias(x, scales, 4, 2000.0)], pads=[1, 1, 1, 1])
+        x = net.close_linear(out, x, scales, 36, 4)
+    net.outputs = (x,)
     return net

@@ -25,7 +25,7 @@ from tests.conformance.fault_figures import (
     wraps_in_integers_only,
 )
 from tests.conformance.fault_oracle import FaultOracle, flipped
-from tests.conformance.qdq_network import integer_network
+from tests.conformance.qdq_network import integer_network, sharing_network
 from tests.conformance.real_models import RealModel, bundled, needs_shared, shared, shared_model
 
 SPACES = ("parameters", "activations")
@@ -198,6 +198,19 @@ def test_several_images_only_the_struck_one_changes(small: Subject) -> None:
         for name, ours in result.outputs.items():
             assert ours[:1].tobytes() == golden[0][name].tobytes()
             assert ours[1:].tobytes() == theirs[name].tobytes()
+
+
+def test_an_upset_of_shared_weights_strikes_every_reader(tmp_path: Path) -> None:
+    network = sharing_network()
+    path = tmp_path / "sharing.onnx"
+    path.write_bytes(network.model().SerializeToString())
+    subject = Subject(accel_sim.load(path), FaultOracle(path.read_bytes()), [network.feeds()])
+    shared_names = [name for name, readers in subject.model.graph.readers.items() if len(readers) == 2]
+    assert len(shared_names) == 1
+    faults = drawn_faults(subject.model.graph, "parameters", 150, np.random.default_rng(8))
+    assert any(fault.tensor in shared_names for fault in faults)
+    found = subject.check(faults)
+    assert not found.wrong, "\n".join(found.wrong[:20])
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from tests.generators import FEATURES, OPERATORS, coverage, random_graph
 FIRST = int(os.environ.get("ACCEL_SIM_RANDOM_FIRST", "0"))
 COUNT = int(os.environ.get("ACCEL_SIM_RANDOM_GRAPHS", "300"))
 BATCH = 50
-BOUNDS = {"float": 1e-4, "curve": 1e-3, "ties": 1e-2}
+BOUNDS = {"host": 0.0, "float": 1e-4, "curve": 1e-3, "ties": 1e-2}
 SUMS = {"Conv", "ConvTranspose", "Gemm", "MatMul"}
 CURVES = {"LeakyRelu", "Sigmoid", "HardSigmoid", "HardSwish", "Tanh", "PRelu"}
 BATCHES = [range(start, min(start + BATCH, FIRST + COUNT)) for start in range(FIRST, FIRST + COUNT, BATCH)]
@@ -96,6 +96,7 @@ def check(seed: int) -> list[str]:
     for node in nodes_of(verdict):
         reference, mismatched = field(node, "reference"), field(node, "mismatched")
         kind = "integer" if reference == "integer" else kinds.get(field(node, "name"), "float")
+        kind = "host" if field(node, "where") == "host" else kind
         TOTALS.add(kind, node)
         story = f"seed {seed} node {field(node, 'name')} ({field(node, 'op')}, {reference}): "
         if reference == "integer" and mismatched:

@@ -1,0 +1,112 @@
+"""Faulty runs that start where the fault strikes, against dense runs of a model that holds it from the start."""
+
+import numpy as np
+import pytest
+
+from accel_sim.engine import Engine, Upset
+from accel_sim.faults import Fault, make_space, upset_of
+from accel_sim.model import Graph
+from accel_sim.reference import host_runner
+from tests.conformance.fault_figures import corner_faults, drawn_faults
+from tests.unit.engine.networks import dense_run, network
+
+NETWORKS = ["integer-uint8-int8", "integer-uint8-uint8", "integer-int8-int8", "u-net", "sharing"]
+RANDOM = [f"random-{seed}" for seed in range(24)]
+FAULTS, FEW = 60, 8
+
+
+def place_of(graph: Graph, fault: Fault) -> tuple[int, ...]:
+    """Shape of what a fault strikes."""
+    if fault.space == "parameters":
+        return graph.parameters[fault.tensor].values.shape
+    return graph.tensors[fault.tensor].shape
+
+
+@pytest.mark.parametrize("name", [*NETWORKS, *RANDOM])
+def test_incremental_run_is_the_dense_run(name: str) -> None:
+    graph, images = network(name)
+    engine = Engine(graph, host_runner)
+    golden = [engine.run(image) for image in images]
+    faults = some_faults(graph, name)
+    assert faults
+    for number, fault in enumerate(faults):
+        image, kept = images[number % len(images)], golden[number % len(images)]
+        before = {n: a.copy() for n, a in kept.tensors.items()}
+        changed = engine.run_faulty(kept, upset_of(fault, place_of(graph, fault)))
+        found = engine.outputs(kept, changed)
+        for output, expected in dense_run(graph, image, fault).items():
+            assert found[output].dtype == expected.dtype
+            assert found[output].tobytes() == expected.tobytes(), f"{fault}: {output}"
+        for n, a in changed.items():
+            assert a.tobytes() != before[n].tobytes(), f"{fault}: {n} is reported although it did not change"
+        for n, a in kept.tensors.items():
+            assert a.tobytes() == before[n].tobytes(), f"{fault}: the golden {n} was written to"
+
+
+def some_faults(graph: Graph, name: str) -> list[Fault]:
+    """Of every space that is not empty; in the networks made for these tests more, and corners."""
+    rng, count = np.random.default_rng(1), FAULTS if name in NETWORKS else FEW
+    found = corner_faults(graph)[::5] if name in NETWORKS else []
+    for space in ("parameters", "activations"):
+        if any(s.population for s in make_space(space, graph, 1).strata):
+            found += drawn_faults(graph, space, count, rng)
+    return found
+
+
+def test_a_masked_fault_stops_early() -> None:
+    """A weight that only meets zero-point inputs changes nothing: no tensor is reported."""
+    graph, (image, _) = network("integer-uint8-int8")
+    engine = Engine(graph, host_runner)
+    (source,) = graph.inputs
+    zero = graph.tensors[source].quantisation
+    assert zero is not None
+    quiet = engine.run({source: np.full_like(image[source], zero.zero_point)})
+    first = graph.nodes[0].views[0].parameter
+    shape = graph.parameters[first].values.shape
+    fault = make_space("parameters", graph, 1).fault(7, 0)
+    assert fault.tensor == first
+    assert engine.run_faulty(quiet, upset_of(fault, shape)) == {}
+
+
+def test_two_upsets_at_once() -> None:
+    """A weight and a later activation: the activation is flipped in what the weight has made of it."""
+    graph, (image, _) = network("u-net")
+    engine = Engine(graph, host_runner)
+    golden = engine.run(image)
+    weight, tensor = graph.nodes[0].views[0].parameter, graph.nodes[1].outputs[0]
+    both = Upset({weight: (np.array([4]), np.array([64]))}, {tensor: (np.array([3, 9]), np.array([128, 3]))})
+    first = engine.run_faulty(golden, Upset(both.parameters, {}))
+    changed = engine.run_faulty(golden, both)
+    difference = changed[tensor] ^ first.get(tensor, golden.tensors[tensor])
+    assert sorted(difference[difference > 0].tolist()) == [3, 128]
+    assert engine.run_faulty(golden, Upset({}, {})) == {}
+
+
+@pytest.mark.parametrize("name", [*NETWORKS, *RANDOM[:8]])
+def test_portable_path_gives_the_same_bytes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    graph, images = network(name)
+    monkeypatch.delenv("ACCEL_SIM_PORTABLE", raising=False)
+    fast = Engine(graph, host_runner)
+    monkeypatch.setenv("ACCEL_SIM_PORTABLE", "1")
+    portable = Engine(graph, host_runner)
+    for image in images:
+        ours, theirs = fast.run(image).tensors, portable.run(image).tensors
+        assert ours.keys() == theirs.keys()
+        for tensor, array in ours.items():
+            assert array.tobytes() == theirs[tensor].tobytes(), tensor
+
+
+def test_the_whole_portable_path_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine keeps the path that was asked for when it was made."""
+    graph, (image, _) = network("u-net")
+    monkeypatch.setenv("ACCEL_SIM_PORTABLE", "1")
+    portable = Engine(graph, host_runner)
+    monkeypatch.delenv("ACCEL_SIM_PORTABLE")
+    assert [getattr(step, "portable", True) for step in portable.steps] == [True] * len(portable.steps)
+    golden = portable.run(image)
+    fault = drawn_faults(graph, "parameters", 1, np.random.default_rng(3))[0]
+    upset = upset_of(fault, place_of(graph, fault))
+    other = Engine(graph, host_runner)
+    left, right = portable.run_faulty(golden, upset), other.run_faulty(other.run(image), upset)
+    assert left.keys() == right.keys()
+    assert all(left[n].tobytes() == right[n].tobytes() for n in left)

@@ -1,0 +1,98 @@
+"""Golden runs kept, faults injected, verdicts given."""
+
+import numpy as np
+import pytest
+
+from accel_sim.engine import Engine
+from accel_sim.errors import InputError
+from accel_sim.faults import Criterion, Fault, Injector, choose_criterion, make_space, upset_of
+from accel_sim.model import import_onnx
+from tests.conformance.qdq_network import QdqNetwork
+
+
+@pytest.fixture(scope="module")
+def injector() -> Injector:
+    net = QdqNetwork(2, "int8", "int8")
+    hidden = net.conv(net.input([1, 2, 5, 5]), 4)
+    net.outputs = (net.conv(hidden, 3, (1, 1)),)
+    graph = import_onnx(net.model())
+    return Injector(Engine(graph), [net.feeds(seed) for seed in range(4)], choose_criterion(graph))
+
+
+def faults(injector: Injector, space: str, count: int) -> list[Fault]:
+    place = make_space(space, injector.graph, len(injector.golden))
+    rng = np.random.default_rng(7)
+    chosen = rng.integers(len(place.strata), size=count)
+    return [place.fault(int(s), int(rng.integers(place.strata[s].population))) for s in chosen]
+
+
+@pytest.mark.parametrize("space", ["parameters", "activations"])
+def test_verdict_follows_from_the_outputs(injector: Injector, space: str) -> None:
+    seen = set()
+    (output,) = injector.graph.outputs
+    for fault in faults(injector, space, 150):
+        done = injector.inject(fault)
+        shares, differs = [], False
+        for before, after in zip(injector.outputs, done.outputs, strict=True):
+            differs |= before[output].tobytes() != after[output].tobytes()
+            shares.append(np.mean(np.argmax(before[output], axis=1) != np.argmax(after[output], axis=1)))
+        expected = "critical" if any(shares) else "tolerable" if differs else "masked"
+        assert done.verdict.outcome == expected, fault
+        assert done.verdict.changed_fraction == pytest.approx(np.mean(shares))
+        assert injector.evaluate(fault) == done.verdict
+        assert done.fault == fault
+        seen.add(expected)
+    assert seen == {"masked", "tolerable", "critical"}
+
+
+def test_activation_faults_touch_one_image(injector: Injector) -> None:
+    (output,) = injector.graph.outputs
+    for fault in faults(injector, "activations", 80):
+        done = injector.inject(fault)
+        touched = [
+            i
+            for i, (a, b) in enumerate(zip(injector.outputs, done.outputs, strict=True))
+            if not np.array_equal(a[output], b[output])
+        ]
+        assert touched in ([], [fault.image])
+        assert done.verdict.changed_fraction <= 1 / len(injector.golden)
+
+
+def test_injections_leave_no_trace(injector: Injector) -> None:
+    before = [{n: a.tobytes() for n, a in g.tensors.items()} for g in injector.golden]
+    some = faults(injector, "parameters", 20)
+    first = [injector.evaluate(f) for f in some]
+    assert [injector.evaluate(f) for f in reversed(some)] == first[::-1]
+    assert before == [{n: a.tobytes() for n, a in g.tensors.items()} for g in injector.golden]
+
+
+def test_a_fault_that_does_not_exist_is_refused(injector: Injector) -> None:
+    with pytest.raises(InputError, match="image 4 of 4"):
+        injector.inject(Fault("activations", injector.graph.inputs[0], (0, 0, 0, 0), (0,), image=4))
+
+
+def test_upsets_are_flat_positions_and_masks() -> None:
+    upset = upset_of(Fault("parameters", "w", (1, 2), (0, 7)), (3, 4))
+    assert upset.activations == {}
+    position, mask = upset.parameters["w"]
+    assert (position.tolist(), mask.tolist()) == ([6], [129])
+    other = upset_of(Fault("activations", "x", (), (3,)), ())
+    assert other.parameters == {}
+    assert other.activations["x"][0].tolist() == [0]
+
+
+def test_any_counts_elements(injector: Injector) -> None:
+    strict = Injector(
+        injector.engine, [{n: a for n, a in _inputs(injector)}], Criterion("any", injector.graph.outputs[0])
+    )
+    for fault in faults(injector, "parameters", 40):
+        done = strict.inject(fault)
+        assert (done.verdict.outcome == "critical") == (done.verdict.changed_fraction > 0)
+        assert done.verdict.outcome != "tolerable"
+
+
+def _inputs(injector: Injector) -> list[tuple[str, np.ndarray]]:
+    from accel_sim.engine.layout import from_stored
+
+    graph = injector.graph
+    return [(n, from_stored(injector.golden[0].tensors[n], graph.tensors[n])) for n in graph.inputs]
