@@ -86,7 +86,7 @@ def read_npz(path: str | Path) -> dict[str, Array]:
     except zipfile.BadZipFile as error:
         raise InputError(f"{path}: not an .npz file, or a damaged one; write it with numpy.savez") from error
     except Exception as error:  # decoders raise whatever they like on bytes made to break them
-        text = f"{type(error).__name__}: {str(error)[:200]}"
+        text = str(error)[:200] or type(error).__name__
         raise InputError(f"{path}: cannot be read ({text}); write it with numpy.savez") from error
     if not arrays:
         raise InputError(f"{path}: holds no array; write it with numpy.savez")

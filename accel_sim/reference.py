@@ -68,10 +68,17 @@ def session(model: bytes, level: str = "extended", threads: int = 1) -> ort.Infe
 def host_runner(model: bytes) -> Runner:
     """Make a function that runs a host piece of a Graph."""
     peer = session(model)
-    names = [output.name for output in peer.get_outputs()]
+    shapes = {output.name: tuple(output.shape) for output in peer.get_outputs()}
 
     def run(feeds: dict[str, Array]) -> dict[str, Array]:
-        return dict(zip(names, _run(peer, names, feeds), strict=True))
+        found = dict(zip(shapes, _run(peer, list(shapes), feeds), strict=True))
+        for name, array in found.items():
+            if array.shape != shapes[name]:
+                raise ModelError(
+                    f"onnxruntime gives {name!r} the shape {array.shape}, ONNX's shape inference {shapes[name]}: "
+                    "the nodes before it contradict each other; export the model again"
+                )
+        return found
 
     return run
 

@@ -135,6 +135,11 @@ def _node_names(graph: onnx.GraphProto) -> list[str]:
 def _check_scales(ctx: Context, node: onnx.NodeProto, name: str, label: str) -> None:
     if node.op_type not in ("QuantizeLinear", "DequantizeLinear") and not node.op_type.startswith("Q"):
         return
+    if node.op_type == "QLinearConcat" and ("" in node.input or len(node.input) % 3 != 2):
+        raise ModelError(
+            f"{label}: node {name!r}: its inputs {list(node.input)} are not scale and zero point of the result and then "
+            "tensor, scale and zero point of each part; export the model again"
+        )
     data = "" if node.op_type == "QLinearConcat" else next(iter(node.input), "")
     for value_name in node.input:
         value = ctx.values.get(value_name)

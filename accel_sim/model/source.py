@@ -1,6 +1,7 @@
 """Read an ONNX file and make sure that it can be trusted before anything else looks at it."""
 
 import hashlib
+import heapq
 import os
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -153,12 +154,44 @@ def _check(model: onnx.ModelProto, label: str) -> None:
         raise ModelError(
             f"{label}: opset {version} is outside {MIN_OPSET}..{newest}; convert it with onnx.version_converter"
         )
+    _sort_nodes(model.graph)
     try:
         onnx.checker.check_model(model)
     except (onnx.checker.ValidationError, ValueError, RuntimeError) as error:
         text = " ".join(str(error).split())
         raise ModelError(f"{label}: breaks the ONNX rules: {text[:300]}; repair it or export it again") from error
     _check_nodes(model, label)
+
+
+def _sort_nodes(graph: onnx.GraphProto) -> None:
+    """Put nodes in topological order, as onnxruntime does for itself: some quantisers append nodes where they please.
+
+    The order of the file is kept where it is possible. A cycle is left for the checker to name.
+    """
+    makers = {output: i for i, node in enumerate(graph.node) for output in node.output if output}
+    if len(makers) != sum(1 for node in graph.node for output in node.output if output):
+        return  # a value made twice: the checker says so
+    waiting = [{makers[n] for n in node.input if n in makers} for node in graph.node]
+    if all(max(before, default=-1) < i for i, before in enumerate(waiting)):
+        return
+    readers: dict[int, list[int]] = {}
+    for i, before in enumerate(waiting):
+        for j in before:
+            readers.setdefault(j, []).append(i)
+    ready = [i for i, before in enumerate(waiting) if not before]
+    heapq.heapify(ready)
+    order: list[int] = []
+    while ready:
+        i = heapq.heappop(ready)
+        order.append(i)
+        for j in readers.get(i, []):
+            waiting[j].discard(i)
+            if not waiting[j]:
+                heapq.heappush(ready, j)
+    if len(order) == len(graph.node):
+        nodes = [graph.node[i] for i in order]
+        del graph.node[:]
+        graph.node.extend(nodes)
 
 
 def _check_values(graph: onnx.GraphProto, label: str) -> None:

@@ -13,7 +13,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from tests.conformance.onnxruntime_runs import optimised, run_model
+from tests.conformance.onnxruntime_runs import Array, optimised, run_model
 from tests.conformance.verdict import field, loaded, nodes_of
 from tests.generators import FEATURES, OPERATORS, coverage, random_graph
 
@@ -54,11 +54,16 @@ def is_round(scale: float) -> bool:
     return float(np.log2(scale)).is_integer() or abs(digits * 10 - round(digits * 10)) < 1e-5
 
 
+def any_round(scale: Array) -> bool:
+    return any(is_round(float(s)) for s in scale.reshape(-1))
+
+
 def classes(model: onnx.ModelProto) -> dict[str, str]:
     """The kind of float group of every node and tensor between DequantizeLinear and QuantizeLinear, by name.
 
-    ``curve``: a curve follows a sum of products without a Q between. ``ties``: all scales of the group are round
-    numbers, so exact halves are common and the rounding noise of a float sum decides them. ``float``: the others.
+    ``curve``: a curve follows a sum of products without a Q between. ``ties``: exact halves are common and the rounding
+    noise of a float sum decides them, because all scales of the group are round numbers, or those of the output and of
+    an int8 bias, which stands alone where a window lies wholly in the padding. ``float``: the others.
     """
     producer = {name: node for node in model.graph.node for name in node.output}
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
@@ -66,20 +71,25 @@ def classes(model: onnx.ModelProto) -> dict[str, str]:
     for quantise in model.graph.node:
         if quantise.op_type != "QuantizeLinear":
             continue
-        chain, scales, waiting = [quantise], [constants[quantise.input[1]]], [quantise.input[0]]
+        chain, waiting = [quantise], [quantise.input[0]]
+        factors: list[Array] = []
+        biases: list[Array] = []
         while waiting:
             node = producer.get(waiting.pop())
             if node is None or node.op_type == "QuantizeLinear":
                 continue
             if node.op_type == "DequantizeLinear":
                 stored = constants.get(node.input[0])
-                scales += [constants[node.input[1]]] if stored is None or stored.dtype != np.int32 else []
+                is_bias = stored is not None and (stored.dtype == np.int32 or stored.ndim == 1)
+                (biases if is_bias else factors).append(constants[node.input[1]])
                 continue
             chain.append(node)
             waiting += node.input
         kinds = {node.op_type for node in chain}
         kind = "curve" if kinds & SUMS and kinds & CURVES else "float"
-        if all(any(is_round(float(s)) for s in scale.reshape(-1)) for scale in scales):
+        if any_round(constants[quantise.input[1]]) and (
+            all(any_round(scale) for scale in factors) or any(any_round(scale) for scale in biases)
+        ):
             kind = "ties"
         for node in chain:
             found |= dict.fromkeys([node.name, *node.output], kind)
