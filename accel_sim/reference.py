@@ -7,6 +7,7 @@ an output, and run without further optimisation.
 """
 
 import functools
+import math
 import os
 import tempfile
 from collections.abc import Callable, Mapping
@@ -73,7 +74,7 @@ def host_runner(model: bytes) -> Runner:
     def run(feeds: dict[str, Array]) -> dict[str, Array]:
         found = dict(zip(shapes, _run(peer, list(shapes), feeds), strict=True))
         for name, array in found.items():
-            if array.shape != shapes[name]:
+            if array.size != math.prod(shapes[name]):
                 raise ModelError(
                     f"onnxruntime gives {name!r} the shape {array.shape}, ONNX's shape inference {shapes[name]}: "
                     "the nodes before it contradict each other; export the model again"

@@ -69,10 +69,10 @@ def pack_rows(x, window, out_width, out_size, first, rows, channel, channels, ze
 def finish_rows(acc, rows, sums, summed, weight_zero, fixed, shift):
     """Turn raw products into accumulators: zero points, bias and shift; wraps modulo 2**32."""
     channels = fixed.size
-    if shift == 0 and not summed:
+    if not summed:
         for r in range(rows):
             for c in range(channels):
-                acc[r, c] += fixed[c]
+                acc[r, c] = (acc[r, c] << shift) + fixed[c]
         return
     for r in range(rows):
         for c in range(channels):

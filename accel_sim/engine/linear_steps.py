@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from accel_sim.engine import linear
+from accel_sim.engine import direct, linear
 from accel_sim.engine.layout import offset, stored_shape
 from accel_sim.engine.microkernel import pack, portable
 from accel_sim.engine.operands import Patch, Stage, bias_row, signed_weights, stage, view_positions
@@ -51,6 +51,15 @@ def group_of(
     sums = wide.sum(axis=0)
     constant = -x_zero * sums + matrix.shape[0] * x_zero * zero.astype(np.int64)
     return Group(packed, depth, columns, zero, _wrap((constant << shift) + bias))
+
+
+def direct_matrix(codes: NDArray[np.int8]) -> NDArray[np.int8]:
+    """Order weights (oc, ic, kh, kw) as ``kh`` runs of ``kw * ic`` rows, each padded to a multiple of four."""
+    channels, _, kh, _ = codes.shape
+    runs = codes.transpose(2, 3, 1, 0).reshape(kh, -1, channels)
+    padded = np.zeros((kh, -(-runs.shape[1] // 4) * 4, channels), np.int8)
+    padded[:, : runs.shape[1]] = runs
+    return padded.reshape(-1, channels)
 
 
 class _Linear:
@@ -100,6 +109,9 @@ class ConvStep(_Linear):
         self.out_shape = (self.shape[1], self.shape[2]) if len(self.shape) == 4 else (1, self.shape[1])
         self.group, self.inputs = operation.group, operation.weight.shape[1]
         self.is_depthwise = self.inputs == 1 and self.group > 1
+        window = operation.window
+        plain = window.strides == (1, 1) and window.dilations == (1, 1) and self.group == 1
+        self.is_direct = plain and self.shape[0] * self.out_shape[1] > 1 and not np.any(self.operands(None)[1])
         self.prepared = self._prepare(None)
 
     def _prepare(self, patch: Patch | None) -> Any:
@@ -109,6 +121,8 @@ class ConvStep(_Linear):
             return taps, zero, bias
         size = self.channels // self.group
         groups = []
+        if self.is_direct:
+            return [group_of(direct_matrix(codes), zero, self.x_zero, bias, self.shift)]
         for g in range(self.group):
             cut = slice(g * size, (g + 1) * size)
             matrix = codes[cut].transpose(2, 3, 1, 0).reshape(-1, size)
@@ -124,6 +138,13 @@ class ConvStep(_Linear):
             linear.depthwise(
                 x, self.window, self.out_shape, self.x_zero, taps, zero, fixed, self.shift, *self.stage.arguments, flat
             )
+            return out
+        if self.is_direct:
+            part = prepared[0]
+            direct.conv_direct(
+                x, self.window[:2], self.operation.window.pads, self.out_shape, np.uint8(self.x_zero),
+                part.packed, part.depth, part.columns, part.fixed, self.shift, *self.stage.arguments, flat, 0, self.out_shape[0], self.portable,
+            )  # fmt: skip
             return out
         size = self.channels // self.group
         for g, part in enumerate(prepared):

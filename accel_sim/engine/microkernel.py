@@ -46,11 +46,14 @@ def _tile(vectors: int):
     vector = ir.VectorType(ir.IntType(32), LANES)
 
     @intrinsic
-    def tile(typingctx, a, lda, b, k4, c, ldc):
-        """c[12, 16 * vectors] = a[12, 4 * k4] @ b; addresses as integers, `lda` in bytes, `ldc` in int32 elements."""
+    def tile(typingctx, a, lda, b, k4, segments, stride, c, ldc):
+        """c[12, 16 * vectors] = a @ b; addresses as integers, `lda` and `stride` in bytes, `ldc` in int32 elements.
+
+        A row of `a` is made of `segments` runs of ``4 * k4`` bytes, `stride` bytes from one run to the next.
+        """
 
         def codegen(context, builder, signature, args):
-            a, lda, b, k4, c, ldc = args
+            a, lda, b, k4, segments, stride, c, ldc = args
             byte_pointer, i32, i64 = ir.IntType(8).as_pointer(), ir.IntType(32), ir.IntType(64)
             name = "llvm.x86.avx512.vpdpbusd.512"
             dot = builder.module.globals.get(name) or ir.Function(
@@ -65,13 +68,14 @@ def _tile(vectors: int):
             head, body, done = (builder.function.append_basic_block(n) for n in ("k.head", "k.body", "k.done"))
             builder.branch(head)
             builder.position_at_end(head)
-            k = builder.phi(i64)
-            k.add_incoming(ir.Constant(i64, 0), entry)
+            k, inside, offset = builder.phi(i64), builder.phi(i64), builder.phi(i64)
+            for phi in (k, inside, offset):
+                phi.add_incoming(ir.Constant(i64, 0), entry)
             sums = [[builder.phi(vector) for _ in range(vectors)] for _ in range(ROWS)]
             for row in sums:
                 for phi in row:
                     phi.add_incoming(ir.Constant(vector, [0] * LANES), entry)
-            builder.cbranch(builder.icmp_signed("<", k, k4), body, done)
+            builder.cbranch(builder.icmp_signed("<", k, builder.mul(k4, segments)), body, done)
 
             builder.position_at_end(body)
             panel = builder.mul(k, ir.Constant(i64, vectors * 64))
@@ -81,13 +85,18 @@ def _tile(vectors: int):
             undefined = ir.Constant(vector, ir.Undefined)
             splat = ir.Constant(vector, [0] * LANES)
             for i in range(ROWS):
-                place = builder.add(builder.mul(k, ir.Constant(i64, 4)), builder.mul(lda, ir.Constant(i64, i)))
+                place = builder.add(offset, builder.mul(lda, ir.Constant(i64, i)))
                 four = load(builder.gep(a, [place]), i32)
                 first = builder.insert_element(undefined, four, ir.Constant(i32, 0))
                 four = builder.shuffle_vector(first, undefined, splat)
                 for j in range(vectors):
                     sums[i][j].add_incoming(builder.call(dot, [sums[i][j], four, columns[j]]), body)
             k.add_incoming(builder.add(k, ir.Constant(i64, 1)), body)
+            following = builder.add(inside, ir.Constant(i64, 1))
+            ends = builder.icmp_signed("==", following, k4)
+            inside.add_incoming(builder.select(ends, ir.Constant(i64, 0), following), body)
+            jump = builder.sub(stride, builder.mul(inside, ir.Constant(i64, 4)))
+            offset.add_incoming(builder.add(offset, builder.select(ends, jump, ir.Constant(i64, 4))), body)
             builder.branch(head)
 
             builder.position_at_end(done)
@@ -98,7 +107,7 @@ def _tile(vectors: int):
                     builder.store(sums[i][j], pointer, align=1)
             return context.get_dummy_value()
 
-        return types.void(*[types.intp] * 6), codegen
+        return types.void(*[types.intp] * 8), codegen
 
     return tile
 
@@ -124,6 +133,28 @@ def rows_portable(a, packed, acc):
             n += width
 
 
+@jit
+def runs_portable(a, first, pitch, segments, stride, packed, depth, acc):
+    """Rows made of runs: ``acc[r, n]`` sums ``a[first + r * pitch + s * stride + k] * w[s, k, n]`` over s and k."""
+    rows, columns = acc.shape
+    run = depth // segments
+    for r in range(rows):
+        n = 0
+        while n < columns:
+            width = 32 if n + 32 <= columns else 16
+            for lane in range(width):
+                acc[r, n + lane] = 0
+            for k4 in range(depth // 4):
+                place = first + r * pitch + (4 * k4) // run * stride + (4 * k4) % run
+                start = n * depth + k4 * width * 4
+                for lane in range(width):
+                    total = np.int32(0)
+                    for j in range(4):
+                        total += np.int32(a[place + j]) * np.int32(packed[start + 4 * lane + j])
+                    acc[r, n + lane] += total
+            n += width
+
+
 if HAS_VNNI:
     _tile1, _tile2 = _tile(1), _tile(2)
 
@@ -136,15 +167,32 @@ if HAS_VNNI:
         n = 0
         while n + 32 <= columns:
             for m in range(0, rows, ROWS):
-                _tile2(a.ctypes.data + m * depth, depth, base + n * depth, depth // 4,
+                _tile2(a.ctypes.data + m * depth, depth, base + n * depth, depth // 4, 1, 0,
                        acc.ctypes.data + 4 * (m * columns + n), columns)  # fmt: skip
             n += 32
         if n < columns:
             for m in range(0, rows, ROWS):
-                _tile1(a.ctypes.data + m * depth, depth, base + n * depth, depth // 4,
+                _tile1(a.ctypes.data + m * depth, depth, base + n * depth, depth // 4, 1, 0,
                        acc.ctypes.data + 4 * (m * columns + n), columns)  # fmt: skip
+
+    @jit
+    def runs_fast(a, first, pitch, segments, stride, packed, depth, acc):
+        """As :func:`runs_portable`, with register tiles."""
+        rows, columns = acc.shape
+        base = packed.ctypes.data
+        n = 0
+        while n + 32 <= columns:
+            for m in range(0, rows, ROWS):
+                _tile2(a.ctypes.data + first + m * pitch, pitch, base + n * depth, depth // segments // 4,
+                       segments, stride, acc.ctypes.data + 4 * (m * columns + n), columns)  # fmt: skip
+            n += 32
+        if n < columns:
+            for m in range(0, rows, ROWS):
+                _tile1(a.ctypes.data + first + m * pitch, pitch, base + n * depth, depth // segments // 4,
+                       segments, stride, acc.ctypes.data + 4 * (m * columns + n), columns)  # fmt: skip
 else:
     rows_fast = rows_portable
+    runs_fast = runs_portable
 
 
 @jit
@@ -154,6 +202,15 @@ def rows_times_matrix(a, packed, acc, portable):
         rows_portable(a, packed, acc)
     else:
         rows_fast(a, packed, acc)
+
+
+@jit
+def runs_times_matrix(a, first, pitch, segments, stride, packed, depth, acc, portable):
+    """Choose the path of :func:`runs_portable`."""
+    if portable:
+        runs_portable(a, first, pitch, segments, stride, packed, depth, acc)
+    else:
+        runs_fast(a, first, pitch, segments, stride, packed, depth, acc)
 
 
 def pack(matrix: NDArray[np.int8]) -> tuple[NDArray[np.int8], int, int]:

@@ -36,8 +36,8 @@ def expose_tensors(dump: bytes) -> tuple[bytes, list[str]]:
 def integer_outputs(dump: bytes, names: Container[str]) -> list[str]:
     """List the tensors that integer kernels make, or that are moved as codes.
 
-    `names` are the tensors of the original file: codes that were quantised under a name of onnxruntime's own come from a
-    group that stayed in floating point, however they are moved afterwards.
+    `names` are the tensors of the original file: codes that were quantised under a name of onnxruntime's own come from
+    a group that stayed in floating point, however they are moved afterwards.
     """
     model = onnx.load_model_from_string(dump)
     codes = {i.name for i in model.graph.input if i.type.tensor_type.elem_type in (2, 3)}

@@ -137,7 +137,7 @@ def _check_scales(ctx: Context, node: onnx.NodeProto, name: str, label: str) -> 
         return
     if node.op_type == "QLinearConcat" and ("" in node.input or len(node.input) % 3 != 2):
         raise ModelError(
-            f"{label}: node {name!r}: its inputs {list(node.input)} are not scale and zero point of the result and then "
+            f"{label}: node {name!r}: its inputs {list(node.input)} are not scale and zero point of the result, then "
             "tensor, scale and zero point of each part; export the model again"
         )
     data = "" if node.op_type == "QLinearConcat" else next(iter(node.input), "")

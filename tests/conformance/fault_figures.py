@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accel_sim.engine.layout import from_stored
-from accel_sim.faults import Fault, make_space, upset_of
+from accel_sim.faults import Fault, Injector, choose_criterion, make_space, upset_of
 from accel_sim.model import Graph
 from accel_sim.reference import agree
 from accel_sim.session import Model
@@ -39,6 +39,13 @@ def corner_faults(graph: Graph) -> list[Fault]:
         for index in ends:
             found += [Fault("parameters", parameter.name, index, bits) for bits in ((top,), (top - 1,), (top - 1, top))]
     return found
+
+
+def shape_of(graph: Graph, fault: Fault) -> tuple[int, ...]:
+    """Shape of what a fault strikes."""
+    if fault.space == "parameters":
+        return graph.parameters[fault.tensor].values.shape
+    return graph.tensors[fault.tensor].shape
 
 
 @dataclass
@@ -133,16 +140,15 @@ def compare_tensors(
         Made with ``every=True``.
     """
     count, golden = BoundedCount(), oracle.golden(image)
-    graph, engine = model.graph, model.engine
-    (item,) = model.images(image).items
-    ours = engine.run(item)
+    graph = model.graph
+    injector = Injector(model.engine, model.images(image).items, choose_criterion(graph, "any"))
+    (runner,) = injector.runners
     for fault in faults:
         if wraps_in_integers_only(graph, oracle, fault):
             continue
-        shape = (graph.parameters if fault.space == "parameters" else graph.tensors)[fault.tensor]
-        place = shape.values.shape if fault.space == "parameters" else shape.shape  # type: ignore[union-attr]
-        changed = engine.run_faulty(ours, upset_of(fault, place))
-        faulty = {n: from_stored(changed.get(n, ours.tensors[n]), graph.tensors[n]) for n in graph.tensors}
+        with runner.struck(upset_of(fault, shape_of(graph, fault))) as floats:
+            changed = runner.changed(floats)
+        faulty = {n: from_stored(changed.get(n, runner.golden.tensors[n]), graph.tensors[n]) for n in graph.tensors}
         theirs = {**golden, **oracle.run(fault, image, golden)}
         _judge(graph, oracle, fault, faulty, theirs, count)
     return count

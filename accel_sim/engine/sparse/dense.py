@@ -3,7 +3,7 @@
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,call-arg,assignment,var-annotated"
 import numpy as np
 
-from accel_sim.engine import linear
+from accel_sim.engine import direct, linear
 from accel_sim.engine.jit import jit
 from accel_sim.engine.requant import store_rows
 from accel_sim.engine.sparse import fields as F
@@ -70,7 +70,13 @@ def recompute(state, number, portable):
         fixed = ints[node[F.FIXED] + g * columns : node[F.FIXED] + (g + 1) * columns]
         zeros = ints[node[F.W_ZERO] + g * columns : node[F.W_ZERO] + (g + 1) * columns]
         start, stop = g * ocg, (g + 1) * ocg
-        if transposed:
+        if node[F.DIRECT]:
+            direct.conv_direct(
+                x, (node[F.KH], node[F.KW]), (node[F.TOP], node[F.LEFT], node[F.BOTTOM], node[F.RIGHT]), (oh, ow),
+                np.uint8(node[F.X_ZERO]), packed, node[F.DEPTH], node[F.COLUMNS], fixed, shift, node[F.MODE], scale,
+                significand, exponent, limits, thresholds, codes, out, 0, oh, portable,
+            )  # fmt: skip
+        elif transposed:
             linear.transpose_group(
                 x, window, (ih, iw), (oh, ow), g * icg, icg, packed, node[F.DEPTH], node[F.COLUMNS], zeros, fixed, ocg,
                 start, total, portable,

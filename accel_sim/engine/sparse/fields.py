@@ -26,8 +26,8 @@ LOW, HIGH, ZERO, BYTE, X_ZERO = 33, 34, 35, 36, 37
 PACKED, DEPTH, COLUMNS, PACKED_SIZE, FIXED, W_ZERO, DENSE_NS = 38, 39, 40, 41, 42, 43, 44
 # Tables and maps.
 TABLE, INDEX, COUNT, FILL = 45, 46, 47, 48
-FUSED, INCLUDE_PAD = 49, 50
-NODE_FIELDS = 51
+FUSED, INCLUDE_PAD, DIRECT = 49, 50, 51
+NODE_FIELDS = 52
 
 # Arrays of the state, in the order of the tuple that the kernels take.
 (

@@ -10,7 +10,8 @@ import numpy as np
 from accel_sim.engine.jit import jit
 from accel_sim.engine.requant import FLOAT32, GEMMLOWP, ROUNDER, SHIFT, gemmlowp_code, shift_code, step_code
 from accel_sim.engine.sparse import fields as F
-from accel_sim.engine.sparse.vector import LANES, add_products, settle_eight
+from accel_sim.engine.sparse.vector import add_products, settle_eight
+from accel_sim.engine.vector import LANES
 
 
 @jit

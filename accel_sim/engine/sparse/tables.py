@@ -167,7 +167,8 @@ class _Compiler:
         depth, columns = int(row[F.DEPTH]), int(row[F.COLUMNS])
         if row[F.KIND] == F.TRANSPOSED:
             positions = int(self.tensors[row[F.IN], F.SIZE]) // int(row[F.IC])
-        per_row = depth * columns / 180 + 0.15 * depth + 0.35 * int(row[F.OC]) + 8
+        gather = 0.02 if row[F.DIRECT] else 0.15
+        per_row = depth * columns / 180 + gather * depth + 0.15 * int(row[F.OC]) + 4
         row[F.DENSE_NS] = int(positions * len(groups) * per_row)
 
     def _conv(self, row: Array, step: ConvStep) -> None:
@@ -185,6 +186,8 @@ class _Compiler:
             taps = int(row[F.KH] * row[F.KW])
             row[F.DENSE_NS] = int(row[F.UNITS] // group * outputs * (0.15 * taps + 0.6) + 3000)
         else:
+            row[F.DIRECT] = step.is_direct
+            row[F.BOTTOM], row[F.RIGHT] = step.operation.window.pads[2:]
             self._dense(row, step.prepared)
 
     def _transpose(self, row: Array, step: ConvTransposeStep) -> None:

@@ -37,7 +37,8 @@ def network(name: str) -> tuple[Graph, list[dict[str, Array]]]:
         images = [{n: a[:1] if _is_symbolic(model) else a for n, a in feeds.items()}]
         return import_onnx(model), images
     if name.startswith("integer-"):
-        net = integer_network(*name.removeprefix("integer-").split("-"))
+        _, dtype, weight_dtype = name.split("-")
+        net = integer_network(dtype, weight_dtype)
     else:
         net = {"u-net": u_net, "sharing": sharing_network}[name]()
     return import_onnx(net.model()), [net.feeds(1), net.feeds(2)]

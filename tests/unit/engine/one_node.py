@@ -90,9 +90,9 @@ class Maker:
     def epilogue(self, channels: int, depth: int, y: Tensor, *, shift: int) -> Requantise:
         count = channels if self.rng.random() < 0.6 else 1
         mode = self.pick("float32", "float32", "gemmlowp", "shift")
-        scale = np.float32(self.rng.uniform(0.2, 1, count) / (np.sqrt(depth) * 60 * 2**shift))
+        scale = (self.rng.uniform(0.2, 1, count) / (np.sqrt(depth) * 60 * 2**shift)).astype(np.float32)
         if mode == "shift":
-            scale = np.float32(2.0 ** np.round(np.log2(scale)))
+            scale = np.exp2(np.round(np.log2(scale))).astype(np.float32)
         code, zero = y.code_type, y.quantisation.zero_point if y.quantisation else 0
         low = self.pick(code.low, zero)
         return Requantise(
@@ -175,9 +175,14 @@ def transpose_case(seed: int) -> Case:
     epilogue = make.epilogue(channels, inputs * int(np.prod(kernel)), y, shift=shift)
     lifted = (group * inputs, outputs, *((1, *kernel) if rank == 1 else kernel))
     operation = ConvTranspose(
-        View("w", None, lifted, view.zero_point), _bias_view(bias), zero_of(x), _window(kernel, strides, pads, dilations),
-        group, epilogue, shift,
-    )  # fmt: skip
+        View("w", None, lifted, view.zero_point),
+        _bias_view(bias),
+        zero_of(x),
+        _window(kernel, strides, pads, dilations),
+        group,
+        epilogue,
+        shift,
+    )
     return _case(operation, x, y, weight, bias, data, acc)
 
 
@@ -251,6 +256,7 @@ def with_steps(case: Case, seed: int) -> Case:
     thresholds = np.sort(rng.choice(case.acc.reshape(-1), (rows.shape[0], 40)), axis=1).astype(np.int32)
     table = codes(rng, (rows.shape[0], 41), y.dtype).astype(np.int32)
     expected = [t[np.searchsorted(s, r, side="right")] for s, t, r in zip(thresholds, table, rows, strict=True)]
-    operation = replace(node.operation, epilogue=StepRequantise(thresholds, table))  # type: ignore[type-var]
+    assert isinstance(node.operation, Conv | ConvTranspose | Gemm)
+    operation = replace(node.operation, epilogue=StepRequantise(thresholds, table))
     graph = replace(case.graph, nodes=(replace(node, operation=operation),))
     return Case(graph, case.x, np.moveaxis(np.stack(expected), 0, case.axis).astype(y.dtype), case.acc, case.axis)

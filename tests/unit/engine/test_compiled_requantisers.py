@@ -19,7 +19,7 @@ def test_rows_of_accumulators(mode: str, dtype: str, zero: int, low: int, high: 
     channels = 50
     scale = np.maximum(scale[:channels], np.float32(2.0**-30))
     if mode == "shift":
-        scale = np.float32(2.0 ** np.round(np.log2(scale)))
+        scale = np.exp2(np.round(np.log2(scale))).astype(np.float32)
     rows = acc.reshape(-1, channels)
     expected = requantise(mode, rows, scale, zero, low, high)
     target = Tensor("y", (rows.shape[0], channels), dtype, Quantisation(0.1, zero))

@@ -1,46 +1,53 @@
 """Faulty runs that start where the fault strikes, against dense runs of a model that holds it from the start."""
 
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from accel_sim.engine import Engine, Upset
+from accel_sim.engine.sparse import DENSE, DIFFERENCES, MODEL, FaultRunner, compile_tables
 from accel_sim.faults import Fault, make_space, upset_of
 from accel_sim.model import Graph
 from accel_sim.reference import host_runner
-from tests.conformance.fault_figures import corner_faults, drawn_faults
+from tests.conformance.fault_figures import corner_faults, drawn_faults, shape_of
 from tests.unit.engine.networks import dense_run, network
 
 NETWORKS = ["integer-uint8-int8", "integer-uint8-uint8", "integer-int8-int8", "u-net", "sharing"]
 RANDOM = [f"random-{seed}" for seed in range(24)]
 FAULTS, FEW = 60, 8
-
-
-def place_of(graph: Graph, fault: Fault) -> tuple[int, ...]:
-    """Shape of what a fault strikes."""
-    if fault.space == "parameters":
-        return graph.parameters[fault.tensor].values.shape
-    return graph.tensors[fault.tensor].shape
+POLICIES = (MODEL, DIFFERENCES, DENSE)
 
 
 @pytest.mark.parametrize("name", [*NETWORKS, *RANDOM])
-def test_incremental_run_is_the_dense_run(name: str) -> None:
+def test_faulty_run_is_the_dense_run(name: str) -> None:
+    """Node by node, and in compiled code with every strategy."""
     graph, images = network(name)
     engine = Engine(graph, host_runner)
+    tables = compile_tables(graph, engine.steps)
     golden = [engine.run(image) for image in images]
+    runners = [[FaultRunner(engine, tables, kept, policy) for policy in POLICIES] for kept in golden]
     faults = some_faults(graph, name)
     assert faults
     for number, fault in enumerate(faults):
-        image, kept = images[number % len(images)], golden[number % len(images)]
-        before = {n: a.copy() for n, a in kept.tensors.items()}
-        changed = engine.run_faulty(kept, upset_of(fault, place_of(graph, fault)))
-        found = engine.outputs(kept, changed)
-        for output, expected in dense_run(graph, image, fault).items():
-            assert found[output].dtype == expected.dtype
-            assert found[output].tobytes() == expected.tobytes(), f"{fault}: {output}"
-        for n, a in changed.items():
-            assert a.tobytes() != before[n].tobytes(), f"{fault}: {n} is reported although it did not change"
-        for n, a in kept.tensors.items():
-            assert a.tobytes() == before[n].tobytes(), f"{fault}: the golden {n} was written to"
+        which = number % len(images)
+        kept, upset = golden[which], upset_of(fault, shape_of(graph, fault))
+        before = {n: a.tobytes() for n, a in kept.tensors.items()}
+        changed = engine.run_faulty(kept, upset)
+        assert {n for n, a in changed.items() if a.tobytes() == before[n]} == set(), f"{fault}: nothing changed there"
+        assert {n for n, a in kept.tensors.items() if a.tobytes() != before[n]} == set(), f"{fault}: golden values"
+        expected = dense_run(graph, images[which], fault)
+        for found in [changed, *(changed_by(runner, upset) for runner in runners[which])]:
+            outputs = engine.outputs(kept, found)
+            for output, value in expected.items():
+                assert outputs[output].dtype == value.dtype
+                assert outputs[output].tobytes() == value.tobytes(), f"{fault}: {output}"
+
+
+def changed_by(runner: FaultRunner, upset: Upset) -> dict[str, NDArray[Any]]:
+    with runner.struck(upset) as floats:
+        return runner.changed(floats)
 
 
 def some_faults(graph: Graph, name: str) -> list[Fault]:
@@ -80,6 +87,11 @@ def test_two_upsets_at_once() -> None:
     difference = changed[tensor] ^ first.get(tensor, golden.tensors[tensor])
     assert sorted(difference[difference > 0].tolist()) == [3, 128]
     assert engine.run_faulty(golden, Upset({}, {})) == {}
+    for policy in POLICIES:
+        runner = FaultRunner(engine, compile_tables(graph, engine.steps), golden, policy)
+        found = changed_by(runner, both)
+        assert {n: a.tobytes() for n, a in found.items()} == {n: a.tobytes() for n, a in changed.items()}
+        assert changed_by(runner, Upset({}, {})) == {}
 
 
 @pytest.mark.parametrize("name", [*NETWORKS, *RANDOM[:8]])
@@ -105,7 +117,7 @@ def test_the_whole_portable_path_is_used(monkeypatch: pytest.MonkeyPatch) -> Non
     assert [getattr(step, "portable", True) for step in portable.steps] == [True] * len(portable.steps)
     golden = portable.run(image)
     fault = drawn_faults(graph, "parameters", 1, np.random.default_rng(3))[0]
-    upset = upset_of(fault, place_of(graph, fault))
+    upset = upset_of(fault, shape_of(graph, fault))
     other = Engine(graph, host_runner)
     left, right = portable.run_faulty(golden, upset), other.run_faulty(other.run(image), upset)
     assert left.keys() == right.keys()

@@ -30,6 +30,7 @@ def run(graph: Graph, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def initializer(model: onnx.ModelProto, name: str) -> onnx.TensorProto:
+    found: onnx.TensorProto
     (found,) = [t for t in model.graph.initializer if t.name == name]
     return found
 
@@ -99,7 +100,7 @@ def test_float_bias_is_rounded_to_accumulator_units() -> None:
     model, feeds = net.model(), net.feeds()
     bias = next(n for n in model.graph.node if n.op_type == "DequantizeLinear" and n.input[0].startswith("bias"))
     scale = numpy_helper.to_array(initializer(model, bias.input[1]))
-    real = np.float32(numpy_helper.to_array(initializer(model, bias.input[0])) * scale * np.float32(1.0003))
+    real = (numpy_helper.to_array(initializer(model, bias.input[0])) * scale * 1.0003).astype(np.float32)
     model.graph.node.remove(bias)
     model.graph.initializer.append(numpy_helper.from_array(real, bias.output[0]))
     graph = import_onnx(model)
@@ -178,7 +179,7 @@ def test_a_network_without_quantised_operators_is_refused_with_every_reason() ->
     weight = numpy_helper.from_array(np.zeros((3, 2, 1, 1), np.float32), "w")
     graph = helper.make_graph(nodes, "float", value[:1], value[1:], [weight])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    with pytest.raises(ModelError, match="no node can run on the accelerator.*first.*second"):
+    with pytest.raises(ModelError, match=r"no node can run on the accelerator.*first.*second"):
         import_onnx(model)
 
 
@@ -187,7 +188,7 @@ def test_impossible_scales_are_named(value: float) -> None:
     net = one_conv()
     model = net.model()
     name = f"{net.outputs[0].name}_scale"
-    initializer(model, name).CopyFrom(numpy_helper.from_array(np.float32(value), name))
+    initializer(model, name).CopyFrom(numpy_helper.from_array(np.array(value, np.float32), name))
     with pytest.raises(ModelError, match=name):
         import_onnx(model)
 

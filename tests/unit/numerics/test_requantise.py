@@ -109,7 +109,7 @@ def test_shift_mode_refuses_other_scales() -> None:
 
 
 def test_unknown_mode_is_named() -> None:
-    with pytest.raises(ValueError, match="'nearest'.*float32, shift, gemmlowp"):
+    with pytest.raises(ValueError, match=r"'nearest'.*float32, shift, gemmlowp"):
         requantise("nearest", 5, 0.5, 0, -128, 127)
 
 

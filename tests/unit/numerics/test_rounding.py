@@ -15,9 +15,9 @@ def test_halves() -> None:
 def awkward_triples(count: int) -> np.ndarray:
     """Triples whose exact sum lies near the middle between two float32, where a double rounding goes wrong."""
     rng = np.random.default_rng(1)
-    a, b = (np.float32(rng.uniform(1, 2, count)) for _ in range(2))
+    a, b = (rng.uniform(1, 2, count).astype(np.float32) for _ in range(2))
     product = a.astype(np.float64) * b.astype(np.float64)
-    c = np.float32(rng.choice([1.0, -1.0], count) * 2.0 ** rng.integers(-60, 60, count))
+    c = (rng.choice([1.0, -1.0], count) * 2.0 ** rng.integers(-60, 60, count)).astype(np.float32)
     # Half a unit in the last place of the product, so that the tail of the other operand decides.
     tie = rng.random(count) < 0.5
     unit = 2.0 ** (np.floor(np.log2(np.abs(product[tie]))) + rng.integers(20, 30, int(tie.sum())))
@@ -54,8 +54,8 @@ def test_quantise_divides_and_rounds_to_even() -> None:
     for code, zero in ((CodeType("uint8"), 0), (CodeType("uint8"), 131), (CodeType("int8"), -7)):
         for scale in (0.05, 0.02, 0.25, float(np.float32(rng.uniform(0.001, 3)))):
             step = np.float32(scale)
-            values = np.float32(rng.uniform(-400, 400, 400) * step)
-            values[::5] = np.float32((np.arange(80) - 40 + 0.5) * step)  # ties, as nearly as float32 has them
+            values = (rng.uniform(-400, 400, 400) * step).astype(np.float32)
+            values[::5] = (np.arange(80) - 39.5) * step  # ties, as nearly as float32 has them
             found = quantise(values, scale, zero, code)
             for value, ours in zip(values.tolist(), found.tolist(), strict=True):
                 ratio = exact.to_float32(Fraction(value) / Fraction(float(step)))

@@ -1,5 +1,7 @@
 """Tables against one number at a time in plain Python."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -89,7 +91,8 @@ def test_binary_tables(sides: tuple[tuple[float, int], ...], dtype: str) -> None
     """A random subset of the 65,536 pairs, and the rows and columns of the ends."""
     offset = 128 if dtype == "int8" else 0
     (a_scale, a_zero), (b_scale, b_zero), (y_scale, y_zero) = ((s, z - offset) for s, z in sides)
-    full = [(s, z, CodeType(dtype)) for s, z in ((a_scale, a_zero), (b_scale, b_zero), (y_scale, y_zero))]
+    code = CodeType(dtype)
+    full = (a_scale, a_zero, code), (b_scale, b_zero, code), (y_scale, y_zero, code)
     rng = np.random.default_rng(1)
     rows, columns = (
         np.concatenate([rng.integers(0, 256, 1500), ends]) for ends in ([0, 0, 255, 255], [0, 255, 0, 255])
@@ -103,7 +106,7 @@ def test_binary_tables(sides: tuple[tuple[float, int], ...], dtype: str) -> None
 
 @pytest.mark.parametrize("operator", ["Add", "Sub", "Mul", "Max", "Min"])
 def test_unfused_binary_table(operator: str) -> None:
-    python = {
+    python: Any = {
         "Add": lambda p, q: p + q,
         "Sub": lambda p, q: p - q,
         "Mul": lambda p, q: p * q,
