@@ -26,6 +26,7 @@ from accel_sim.verification import Verification, verify
 
 Array = NDArray[Any]
 FaultLike = Fault | Mapping[str, Any]
+MAX_WORKERS = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,11 +71,12 @@ class MakeEvaluator:
     arithmetic: str
     images: tuple[Mapping[str, Array], ...]
     criterion: Criterion
+    paranoid: bool = False
 
     def __call__(self) -> "Evaluator":
         """Load the model and make the golden runs."""
         engine = Engine(import_onnx(self.model, arithmetic=self.arithmetic), host_runner)
-        return Evaluator(Injector(engine, self.images, self.criterion))
+        return Evaluator(Injector(engine, self.images, self.criterion, paranoid=self.paranoid))
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,6 +207,7 @@ class Model:
         seed: int = 0,
         workers: int = 1,
         criterion: str | None = None,
+        paranoid: bool = False,
         progress: Callable[[int, int], None] | None = None,
     ) -> dict[str, Any]:
         """Run a statistical fault-injection campaign, or go on with an interrupted one.
@@ -228,6 +231,8 @@ class Model:
             Processes.
         criterion
             ``segmentation``, ``classification`` or ``any``; chosen from the model when omitted.
+        paranoid
+            Recompute every faulty run node by node beside the incremental one and stop at the first difference.
 
         Returns
         -------
@@ -235,8 +240,8 @@ class Model:
             The public JSON form: counts, estimates with intervals, strata.
         """
         images = self.images(inputs)
-        if workers < 1:
-            raise UsageError(f"--workers is {workers}: it must be 1 or more")
+        if not 1 <= workers <= MAX_WORKERS:
+            raise UsageError(f"--workers is {workers}: it must be 1 to {MAX_WORKERS}, for instance one per processor")
         chosen = choose_criterion(self.graph, criterion)
         place = make_space(space, self.graph, len(images.items))
         plan = make_plan(place.strata, strata, seed, faults=faults, margin=margin, confidence=confidence)
@@ -250,10 +255,12 @@ class Model:
             numerics=f"{NUMERICS_VERSION}:{self.arithmetic}",
             packages=_packages(self.graph),
         )
-        make_evaluator = MakeEvaluator(self._bytes, self.arithmetic, images.items, chosen)
+        make_evaluator = MakeEvaluator(self._bytes, self.arithmetic, images.items, chosen, paranoid)
+        make_injector = functools.cache(functools.partial(Injector, self.engine, images.items, chosen))
         with Store.open(results, task, plan, confidence) as store:
+            if workers > 1 and sum(len(store.done(c)) for c in range(len(plan.cells))) < plan.n:
+                make_injector().evaluate(place.fault(0, 0))  # compiles here, so that workers find the code on disk
             collect(task, place, plan, store, make_evaluator, workers, progress)
-            make_injector = functools.partial(Injector, self.engine, images.items, chosen)
             attach_evidence(store, self.graph, self.arithmetic, images, bundled_classes(self.graph), make_injector)
             return {"model": self.graph.name, "images": len(images.items), **summarise(store, plan, confidence)}
 

@@ -71,7 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("accel-sim: stopped; what was done is stored", file=sys.stderr)
         status = 130
     except (BrokenPipeError, SystemExit):
-        # Click turns the former into the latter. The reader of stdout has gone: nothing is left to say, and Python must not try to flush.
+        # Click turns the former into the latter. The reader of stdout has gone: nothing is left to say, and Python must
+        # not try to flush.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 141
     except MemoryError:

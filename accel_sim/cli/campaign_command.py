@@ -12,6 +12,7 @@ from accel_sim.cli.options import (
     json_option,
     open_images,
     open_model,
+    print_host,
     print_json,
 )
 
@@ -39,6 +40,7 @@ from accel_sim.cli.options import (
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Fault i is a function of (seed, i) alone.")
 @click.option("--workers", type=int, default=1, show_default=True, help="Processes.")
+@click.option("--paranoid", is_flag=True, help="Check every faulty run against a dense one, byte for byte.")
 @criterion_option
 @arithmetic_option
 @json_option
@@ -59,5 +61,6 @@ def command(model: str, inputs: str | None, as_json: bool, arithmetic: str, **op
     if as_json:
         print_json(summary)
         return
+    print_host(loaded)
     print_campaign(summary)
     click.echo(f"results: {options['results']}")

@@ -11,6 +11,7 @@ from accel_sim.cli.options import (
     level_option,
     open_images,
     open_model,
+    print_host,
     print_json,
     save_npz,
 )
@@ -50,6 +51,7 @@ def command(
     if as_json:
         print_json(result.to_json())
         return
+    print_host(loaded)
     mask = f"mask 0x{faults[0].mask:x}"
     click.echo(
         f"{result.outcome}: {result.changed_fraction:.4%} of the decisions changed  ({faults[0].tensor}, {mask})"

@@ -65,6 +65,18 @@ def open_images(model: "Model", name: str, inputs: str | None) -> "Images":
     return model.images(read_npz(path), str(path))
 
 
+def host_pieces(model: "Model") -> list[dict[str, str]]:
+    """List what onnxruntime runs because the array cannot: name, operator and reason of each piece."""
+    nodes = [node for node in model.graph.nodes if node.reason]
+    return [{"name": node.name, "op": node.onnx_op, "reason": node.reason} for node in nodes]
+
+
+def print_host(model: "Model") -> None:
+    """Say which pieces run on the host and why."""
+    for piece in host_pieces(model):
+        click.echo(f"on the host: {piece['name']} ({piece['op']}): {piece['reason']}")
+
+
 def print_json(value: Mapping[str, Any]) -> None:
     """Print one JSON object."""
     click.echo(json.dumps(value, indent=None, allow_nan=False, sort_keys=False))

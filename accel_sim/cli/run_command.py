@@ -5,11 +5,13 @@ import click
 from accel_sim.cli.options import (
     arithmetic_option,
     check_target,
+    host_pieces,
     inputs_option,
     json_option,
     level_option,
     open_images,
     open_model,
+    print_host,
     print_json,
     save_npz,
 )
@@ -31,8 +33,10 @@ def command(model: str, inputs: str | None, outputs: str | None, level: str, ari
         save_npz(outputs, result.outputs)
     shapes = {name: list(array.shape) for name, array in result.outputs.items()}
     if as_json:
-        print_json({"model": loaded.graph.name, "images": result.images, "outputs": shapes})
+        record = {"model": loaded.graph.name, "images": result.images, "outputs": shapes}
+        print_json({**record, "host": host_pieces(loaded)})
         return
+    print_host(loaded)
     for name, shape in shapes.items():
         click.echo(f"{name}  {result.outputs[name].dtype}  {shape}")
     click.echo(f"{result.images} image(s)" + (f", written to {outputs}" if outputs else "; --outputs keeps them"))

@@ -143,7 +143,8 @@ class ConvStep(_Linear):
             part = prepared[0]
             direct.conv_direct(
                 x, self.window[:2], self.operation.window.pads, self.out_shape, np.uint8(self.x_zero),
-                part.packed, part.depth, part.columns, part.fixed, self.shift, *self.stage.arguments, flat, 0, self.out_shape[0], self.portable,
+                part.packed, part.depth, part.columns, part.fixed, self.shift, *self.stage.arguments, flat, 0,
+                self.out_shape[0], self.portable,
             )  # fmt: skip
             return out
         size = self.channels // self.group

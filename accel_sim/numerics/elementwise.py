@@ -42,7 +42,7 @@ def add_table(a: Side, b: Side, y: Side, half_up: bool = False) -> NDArray[np.in
     fixed = F32(y[1]) - fused_multiply_add(ratio_a, F32(a[1]), ratio_b * F32(b[1]))
     partial = fused_multiply_add(_codes(b).astype(F32), ratio_b, fixed)
     total = fused_multiply_add(_codes(a).astype(F32)[:, None], ratio_a, partial[None, :])
-    # Beyond its range, on both sides, the processor's conversion to int32 gives the smallest integer; so does the kernel.
+    # Beyond its range, on both sides, the processor's conversion to int32 gives the smallest integer: the kernel too.
     total = np.where(total >= F32(2**31), F32(-(2**31)), total)
     return _saturate(total, y[2], half_up)
 

@@ -2,6 +2,8 @@
 
 import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 
 from accel_sim.cli import COMMANDS, main
 from tests.cli.conftest import Files
-from tests.cli.refusal import content, refused
+from tests.cli.refusal import check_refusal, content, refused
 from tests.cli.tiny_models import images
 
 R = "r.sqlite"
@@ -31,8 +33,9 @@ OPTIONS: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "confidence_0": (["--confidence", "0"], (f"--confidence is 0.0: {TO_LIE_BETWEEN} 0.95",)),
     "confidence_1": (["--confidence", "1"], (f"--confidence is 1.0: {TO_LIE_BETWEEN} 0.95",)),
     "confidence_nan": (["--confidence", "nan"], (f"--confidence is nan: {TO_LIE_BETWEEN}",)),
-    "workers_0": (["--workers", "0"], ("--workers is 0: it must be 1 or more",)),
-    "workers_negative": (["--workers", "-2"], ("--workers is -2: it must be 1 or more",)),
+    "workers_0": (["--workers", "0"], ("--workers is 0: it must be 1 to 256, for instance one per processor",)),
+    "workers_negative": (["--workers", "-2"], ("--workers is -2: it must be 1 to 256",)),
+    "workers_many": (["--workers", "1000000"], ("--workers is 1000000: it must be 1 to 256",)),
     "seed_negative": (["--seed", "-1"], ("--seed is -1: it must be 0 or more",)),
     "unknown_space": (["--space", "memory"], ("'--space': 'memory' is not one of 'parameters', 'activations'",)),
     "unknown_strata": (["--strata", "layer"], ("'--strata': 'layer' is not one of",)),
@@ -200,6 +203,31 @@ def test_outputs_that_cannot_be_written(here: Path, files: Files, capfd: pytest.
     refused(capfd, here, [*common, "inner"], "inner: is a folder; give the name of a file")
     refused(capfd, here, [*common, "none/out.npz"], "none/out.npz: the folder none does not exist; make it first")
     refused(capfd, here, [*common, "o" * 300], "File name too long")
+
+
+def test_in_a_process_of_its_own(here: Path, files: Files) -> None:
+    """``python -m accel_sim`` with nothing of the test's own around it: the same line, the same status."""
+    (here / "text.onnx").write_text("this is no model")
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    run = ["run", files.segmentation, "--inputs"]
+    cases = {
+        "none.onnx: no such file": ["verify", "none.onnx"],
+        "text.onnx: not an ONNX model": ["run", "text.onnx", "--inputs", files.inputs, "--outputs", "out.npz"],
+        "none.npz: no such file": [*run, "none.npz", "--outputs", "out.npz"],
+        "fault: not JSON": ["inject", files.segmentation, "--inputs", files.inputs, "--fault", "bit 3"],
+        "--margin is nan": ["campaign", *run[1:], files.inputs, "--results", R, "--margin", "nan", "--json"],
+    }
+    before = content(here)
+    for fragment, arguments in cases.items():
+        child = subprocess.run(
+            [sys.executable, "-m", "accel_sim", *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert fragment in check_refusal(child.returncode, child.stdout, child.stderr)
+        assert content(here) == before
 
 
 def test_usage(here: Path, files: Files, capfd: pytest.CaptureFixture[str]) -> None:

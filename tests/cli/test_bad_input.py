@@ -25,8 +25,8 @@ def saved(**arrays: Any) -> Callable[[Path], None]:
     return lambda folder: np.savez(folder / NAME, **arrays)
 
 
-def raw(data: bytes) -> Callable[[Path], None]:
-    return lambda folder: (folder / NAME).write_bytes(data) and None
+def raw(data: bytes) -> Callable[[Path], object]:
+    return lambda folder: (folder / NAME).write_bytes(data)
 
 
 def members(**parts: bytes) -> Callable[[Path], None]:
@@ -80,7 +80,7 @@ INPUTS: dict[str, tuple[Callable[[Path], object], tuple[str, ...]]] = {
     "truncated": (raw(packed(x=X)[:-30]), (NOT_NPZ,)),
     "damaged": (damaged_data, (NOT_NPZ,)),
     "no_array": (members(), (f"{NAME}: holds no array; write it with numpy.savez",)),
-    "other_zip": (members(**{"x_npy": b"this is no array"}), (f"{NAME}: cannot be read", "write it with numpy.savez")),
+    "other_zip": (members(x_npy=b"this is no array"), (f"{NAME}: cannot be read", "write it with numpy.savez")),
     "pickle": (
         saved(x=np.array([{"a": 1}], object)),
         (f"{NAME}: x.npy holds pickled objects, which are never loaded; save plain arrays",),

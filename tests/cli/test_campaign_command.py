@@ -1,4 +1,4 @@
-"""``accel-sim campaign`` and ``report``: the JSON's fields, and that interruptions, workers and repetitions leave no trace."""
+"""``campaign`` and ``report``: the fields of the JSON; interruptions, workers and repetitions leave no trace."""
 
 import json
 import os
@@ -110,14 +110,12 @@ def test_a_campaign_in_steps(here: Path, files: Files, capfd: pytest.CaptureFixt
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_kill_and_run_again(workers: str, here: Path, files: Files, capfd: pytest.CaptureFixture[str]) -> None:
-    options = ["--faults", "80", "--workers", workers]
-    whole = printed(capfd, command(files, *options[:2], results="whole.sqlite"))
+    options = ["--faults", "80"]
+    whole = printed(capfd, command(files, *options, results="whole.sqlite"))
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    arguments = ["30", *command(files, *options, "--workers", workers)]
     child = subprocess.run(
-        [sys.executable, "-c", KILLED, "30", *command(files, *options)],
-        env=environment,
-        capture_output=True,
-        timeout=100,
+        [sys.executable, "-c", KILLED, *arguments], env=environment, capture_output=True, timeout=300
     )
     assert child.returncode == -signal.SIGKILL
     assert child.stdout == b""

@@ -33,7 +33,7 @@ for number, (label, name, data, arguments) in enumerate(damaged(sys.argv[1])):
 def test_damaged_files(kind: str, here: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
     child = subprocess.run(
-        [sys.executable, "-c", CHILD, kind], cwd=here, env=environment, capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", CHILD, kind], cwd=here, env=environment, capture_output=True, text=True, timeout=300
     )
     answers = [json.loads(line) for line in child.stdout.splitlines()]
     assert child.returncode == 0, (answers[-1:], child.stderr[-2000:])

@@ -64,12 +64,17 @@ def max_pool(state, number):
     offset = tensors[source, F.OFFSET]
     ih, iw, ic, oh, ow = node[F.IH], node[F.IW], node[F.IC], node[F.OH], node[F.OW]
     kh, kw, sh, sw, dh, dw = node[F.KH], node[F.KW], node[F.SH], node[F.SW], node[F.DH], node[F.DW]
+    low, image = np.int64(-ic), np.int64(0)
+    first_y, last_y, first_x, last_x = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
     for i in range(counts[source]):
         position = np.int64(changes[offset + i])
-        pixel, channel = position // ic, position % ic
-        image, rest = pixel // (ih * iw), pixel % (ih * iw)
-        first_y, last_y = window_reach(rest // iw, sh, node[F.TOP], dh, kh, oh)
-        first_x, last_x = window_reach(rest % iw, sw, node[F.LEFT], dw, kw, ow)
+        if position < low or position >= low + ic:  # changes come in runs of one pixel
+            pixel = position // ic
+            low = pixel * ic
+            image, rest = pixel // (ih * iw), pixel % (ih * iw)
+            first_y, last_y = window_reach(rest // iw, sh, node[F.TOP], dh, kh, oh)
+            first_x, last_x = window_reach(rest % iw, sw, node[F.LEFT], dw, kw, ow)
+        channel = position - low
         for oy in range(first_y, last_y + 1):
             for ox in range(first_x, last_x + 1):
                 best = np.uint8(0)
@@ -175,14 +180,16 @@ def join(state, number):
         source, table = np.int64(ints[place]), np.int64(ints[place + 1])
         block, pitch, start = np.int64(ints[place + 2]), np.int64(ints[place + 3]), np.int64(ints[place + 4])
         offset = tensors[source, F.OFFSET]
+        low, shift = np.int64(0), start  # changes come in runs: divide only where a run leaves its block
         for i in range(counts[source]):
             position = np.int64(changes[offset + i])
+            if position < low or position >= low + block:
+                low = position // block * block
+                shift = position // block * pitch + start - low
             code = work[offset + position]
             if table >= 0:
                 code = state[F.TABLES][table + code]
-            found = record(
-                golden, work, changes, found, out, position // block * pitch + start + position % block, code
-            )
+            found = record(golden, work, changes, found, out, position + shift, code)
     counts[target] = found
 
 

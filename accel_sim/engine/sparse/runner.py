@@ -12,7 +12,7 @@ from accel_sim.engine.engine import Engine, Golden, Upset, same_bytes
 from accel_sim.engine.layout import stored_position
 from accel_sim.engine.linear_steps import ConvStep, ConvTransposeStep, GemmStep
 from accel_sim.engine.microkernel import portable
-from accel_sim.engine.operands import Patch, bias_row, view_positions
+from accel_sim.engine.operands import Patch, bias_row, check_flips, view_positions
 from accel_sim.engine.sparse import fields as F
 from accel_sim.engine.sparse.accumulate import accumulate, accumulate_pool
 from accel_sim.engine.sparse.dense import note_differences
@@ -208,8 +208,10 @@ class FaultRunner:
         mask = int(np.bitwise_xor.reduce(patch[view.parameter][1][where]))
         stored = self.graph.parameters[view.parameter].values
         before = int(stored.reshape(-1)[element])
-        flipped = np.array([before], stored.dtype).view(np.uint8) ^ np.uint8(mask)
-        difference = np.int32(int(flipped.view(stored.dtype)[0]) - before)
+        intact = np.array([before], stored.dtype)
+        flipped = (intact.view(np.uint8) ^ np.uint8(mask)).view(stored.dtype)
+        check_flips(intact, flipped, patch[view.parameter][1][where])
+        difference = np.int32(int(flipped[0]) - before)
         index = [int(i) for i in np.unravel_index(position, view.shape)]
         if isinstance(step, GemmStep):
             channel, source, ky, kx = index[0], index[1], 0, 0

@@ -98,20 +98,23 @@ def bias_view(
     if not exact:
         if np.any(np.abs(ratio) > 2.0**31):  # one step of such a bias is more than the accumulator holds
             raise UnsupportedError(f"the scale of bias {value.parameter!r} is {ratio.max():g} times the products'")
-        fraction, exponent = np.frexp(ratio)
-        if np.all(fraction == 0.5) and np.all(exponent == exponent.reshape(-1)[0]) and -16 <= int(exponent[0]) - 1 < 0:
-            shift = 1 - int(exponent.reshape(-1)[0])
-        elif np.all(fraction == 0.5):  # whole multiples of the accumulator's unit
-            gain = ratio
-        elif np.any(
-            ratio != 1
-        ):  # off the grid: as many fractional bits (12 at most) as provably fit beside the products
-            largest = float(np.max(np.abs(value.stored.astype(np.float64)), initial=0.0) * np.max(ratio))
-            shift = max(min(headroom, 12, 29 - int(largest).bit_length()), 0)
-            gain = ratio * 2.0**shift
+        shift = _fractional_bits(value.stored, ratio, headroom)
+        gain = ratio * 2.0**shift if np.any(ratio * 2.0**shift != 1) else None
     parameter = ctx.keep(value.parameter, value.stored, "bias")
     plain = index.size == value.stored.size and np.array_equal(index.reshape(-1), np.arange(index.size))
     return View(parameter, None if plain else index, (channels,), zero, gain), shift
+
+
+def _fractional_bits(stored: NDArray[Any], ratio: NDArray[np.float64], headroom: int) -> int:
+    """Bits by which the accumulator moves up so that a bias off its grid keeps its value.
+
+    A power-of-two ratio needs as many as its exponent says, any other as many as there are (12 at most); neither gets
+    more than provably fit beside the products and the bias.
+    """
+    fraction, exponent = np.frexp(ratio)
+    wanted = max(int(np.max(1 - exponent)), 0) if np.all(fraction == 0.5) else 12
+    largest = float(np.max(np.abs(stored.astype(np.float64)), initial=0.0) * np.max(ratio))
+    return max(min(headroom, wanted, 29 - int(largest).bit_length()), 0)
 
 
 def _float_bias(
