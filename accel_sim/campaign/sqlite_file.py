@@ -20,6 +20,10 @@ def plain_errors(path: Path) -> Iterator[None]:
     """Turn what SQLite raises inside the block into a ResultsError about `path`."""
     try:
         yield
+    except UnicodeDecodeError as error:  # SQLite quotes damaged names in its messages
+        raise ResultsError(
+            f"results file {path} is damaged (it holds text that is not UTF-8); delete it, or give another --results file"
+        ) from error
     except sqlite3.DatabaseError as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
