@@ -22,7 +22,7 @@ def plain_errors(path: Path) -> Iterator[None]:
         yield
     except UnicodeDecodeError as error:  # SQLite quotes damaged names in its messages
         raise ResultsError(
-            f"results file {path} is damaged (it holds text that is not UTF-8); delete it, or give another --results file"
+            f"results file {path} is damaged (text that is not UTF-8); delete it, or give another --results file"
         ) from error
     except sqlite3.DatabaseError as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
