@@ -20,7 +20,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from accel_sim.errors import ModelError
-from accel_sim.model.dump import expose_tensors, integer_outputs, tensor_names
+from accel_sim.model.dump import expose_tensors, integer_outputs, tensor_names, unsigned_weights
 
 Array = NDArray[Any]
 Runner = Callable[[dict[str, Array]], dict[str, Array]]
@@ -48,8 +48,6 @@ def options(level: str = "extended", threads: int = 1) -> ort.SessionOptions:
     chosen.graph_optimization_level = levels.ORT_ENABLE_EXTENDED if level == "extended" else levels.ORT_DISABLE_ALL
     chosen.add_session_config_entry("session.qdqisint8allowed", "1")
     chosen.add_session_config_entry("session.disable_double_qdq_remover", "1")
-    if not _has_vnni():
-        chosen.add_session_config_entry("session.x64quantprecision", "1")
     return chosen
 
 
@@ -68,7 +66,7 @@ def session(model: bytes, level: str = "extended", threads: int = 1) -> ort.Infe
 
 def host_runner(model: bytes) -> Runner:
     """Make a function that runs a host piece of a Graph."""
-    peer = session(model)
+    peer = session(model) if _has_vnni() else session(optimised(model), "none")
     shapes = {output.name: tuple(output.shape) for output in peer.get_outputs()}
 
     def run(feeds: dict[str, Array]) -> dict[str, Array]:
@@ -123,7 +121,9 @@ def optimised(model: bytes) -> bytes:
             )
         except Exception as error:
             raise ModelError(f"onnxruntime cannot run the model: {' '.join(str(error).split())[:300]}") from error
-        return Path(path).read_bytes()
+        dump = Path(path).read_bytes()
+    # Without VNNI the kernels for unsigned inputs and signed weights add pairs of products in 16 bits and saturate.
+    return dump if _has_vnni() else unsigned_weights(dump)
 
 
 def reference(model: bytes) -> Reference:

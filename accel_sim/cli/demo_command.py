@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from accel_sim.cli.options import check_target, json_option, open_images, open_model, print_json
+from accel_sim.errors import UsageError
 
 
 @click.command("demo")
@@ -18,16 +19,23 @@ def command(model: str, faults: int, output: str, as_json: bool) -> None:
 
     One scene, seed 0. The results file lies beside the report; run again, the demo goes on where it stopped.
     """
+    from accel_sim.bundled import bundled_inputs, bundled_models
     from accel_sim.cli.progress import progress_bar
     from accel_sim.inputs import Images
     from accel_sim.report import write_report
     from accel_sim.report.tables import print_campaign
 
     check_target(output)
+    results = Path(output).with_suffix(".sqlite")
+    if results == Path(output):
+        raise UsageError(f"--output is {output}: the results beside the report take that name; end it in .html")
+    if bundled_inputs(model) is None:
+        names = ", ".join(entry["name"] for entry in bundled_models())
+        raise UsageError(f"--model is {model}: the demo takes one of {names}; for others there is `accel-sim campaign`")
+    check_target(str(results))
     loaded = open_model(model, "onnxruntime")
     images = open_images(loaded, model, None)
     one = Images(images.items[:1], "none")
-    results = Path(output).with_suffix(".sqlite")
     workers = min(os.cpu_count() or 1, 2)
     with progress_bar(f"{model}: bit flips in parameters") as progress:
         summary = loaded.campaign(

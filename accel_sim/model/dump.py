@@ -2,16 +2,44 @@
 
 from collections.abc import Container
 
+import numpy as np
 import onnx
-from onnx import helper
+from onnx import TensorProto, helper, numpy_helper
 
 # Kernels of onnxruntime that compute with integers, besides those whose name begins with "QLinear".
 INTEGER = ("QGemm", "QLinearConv", "QLinearMatMul", "MatMulInteger", "ConvInteger")
+# Input positions of the activation's zero point, the weight and the weight's zero point.
+WEIGHTED = {"QLinearConv": (2, 3, 5), "QLinearMatMul": (2, 3, 5), "QGemm": (2, 3, 5)}
 # Operators that give codes when they are given codes.
 ON_CODES = (
     "MaxPool", "Reshape", "Flatten", "Transpose", "Slice", "Squeeze", "Unsqueeze", "Gather", "Tile", "Resize",
     "DepthToSpace", "SpaceToDepth", "Split", "Concat", "Pad", "Relu", "Clip", "Identity", "ReduceMax", "Expand",
 )  # fmt: skip
+
+
+def unsigned_weights(dump: bytes) -> bytes:
+    """Store int8 weights that meet uint8 activations as uint8, moved up by 128 with their zero point.
+
+    The integers computed are the same, by kernels that are exact on every processor.
+    """
+    model = onnx.load_model_from_string(dump)
+    stored = {tensor.name: tensor for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        places = [node.input[i] if i < len(node.input) else "" for i in WEIGHTED.get(node.op_type, ())]
+        if not places or any(name not in stored for name in places):
+            continue
+        x_zero, weight = stored[places[0]], stored[places[1]]
+        if x_zero.data_type != TensorProto.UINT8 or weight.data_type != TensorProto.INT8:
+            continue
+        for position, name in zip(WEIGHTED[node.op_type][1:], places[1:], strict=True):
+            moved = f"{name}:unsigned"
+            if moved not in stored:
+                codes = numpy_helper.to_array(stored[name])
+                raised = (codes.view(np.uint8) ^ np.uint8(128)).reshape(codes.shape)
+                stored[moved] = numpy_helper.from_array(raised, moved)
+                model.graph.initializer.append(stored[moved])
+            node.input[position] = moved
+    return model.SerializeToString()
 
 
 def tensor_names(model: bytes) -> set[str]:

@@ -46,7 +46,7 @@ def draw(model: Model, space_name: str, design: str, count: int) -> list[Fault]:
 
 
 def check_lists(model: Model, lists: dict[str, list[Fault]]) -> None:
-    """Fail when a list is not what its name claims: the wrong space, repeated faults, or biases where none are meant."""
+    """Fail when a list is not what its name claims: the wrong space, or biases where none are meant."""
     roles = {name: parameter.role for name, parameter in model.graph.parameters.items()}
     weights = [f for f in lists["weight bits"] if roles[f.tensor] == "weight"]
     assert len(weights) == len(lists["weight bits"])

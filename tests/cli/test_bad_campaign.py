@@ -197,6 +197,20 @@ def test_report(campaign: list[str], here: Path, files: Files, capfd: pytest.Cap
         refused(capfd, here, ["report", *arguments], fragment)
 
 
+def test_demo(here: Path, files: Files, capfd: pytest.CaptureFixture[str]) -> None:
+    (here / "page.sqlite").mkdir()
+    cases = {
+        "--model is nope: the demo takes one of hsi-unet-relu, ": ["--model", "nope"],
+        "segmentation.onnx: the demo takes one of": ["--model", files.segmentation],
+        "--faults is 0: it must be 1 or more": ["--faults", "0"],
+        "none/page.html: the folder none does not exist; make it first": ["-o", "none/page.html"],
+        "page.sqlite: is a folder; give the name of a file": ["-o", "page.html"],
+        "--output is r.sqlite: the results beside the report take that name; end it in .html": ["-o", R],
+    }
+    for fragment, arguments in cases.items():
+        refused(capfd, here, ["demo", *arguments], fragment)
+
+
 def test_outputs_that_cannot_be_written(here: Path, files: Files, capfd: pytest.CaptureFixture[str]) -> None:
     (here / "inner").mkdir()
     common = ["run", files.segmentation, "--inputs", files.inputs, "--outputs"]
@@ -209,13 +223,19 @@ def test_in_a_process_of_its_own(here: Path, files: Files) -> None:
     """``python -m accel_sim`` with nothing of the test's own around it: the same line, the same status."""
     (here / "text.onnx").write_text("this is no model")
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
-    run = ["run", files.segmentation, "--inputs"]
     cases = {
         "none.onnx: no such file": ["verify", "none.onnx"],
         "text.onnx: not an ONNX model": ["run", "text.onnx", "--inputs", files.inputs, "--outputs", "out.npz"],
-        "none.npz: no such file": [*run, "none.npz", "--outputs", "out.npz"],
-        "fault: not JSON": ["inject", files.segmentation, "--inputs", files.inputs, "--fault", "bit 3"],
-        "--margin is nan": ["campaign", *run[1:], files.inputs, "--results", R, "--margin", "nan", "--json"],
+        "--margin is nan": [
+            "campaign",
+            files.segmentation,
+            "--inputs",
+            files.inputs,
+            "--results",
+            R,
+            "--margin",
+            "nan",
+        ],
     }
     before = content(here)
     for fragment, arguments in cases.items():

@@ -75,7 +75,7 @@ def _root() -> Path:
 
 def test_run(here: Path, files: Files, capfd: pytest.CaptureFixture[str]) -> None:
     found = answer(capfd, "run", files.segmentation, "--inputs", files.inputs, "--outputs", "out.npz")
-    assert found == {"model": "segmentation", "images": 1, "outputs": {"y": [1, 3, 6, 8]}}
+    assert found == {"model": "segmentation", "images": 1, "outputs": {"y": [1, 3, 6, 8]}, "host": []}
     expected = accel_sim.load(files.segmentation).run({"x": images(1)}).outputs
     with np.load("out.npz") as written:
         assert written.files == ["y"]
@@ -88,6 +88,17 @@ def test_run_for_a_reader(here: Path, files: Files, capfd: pytest.CaptureFixture
     out = text(capfd, "run", files.segmentation, "--inputs", files.inputs)
     assert out == "y  float32  [1, 3, 6, 8]\n1 image(s); --outputs keeps them\n"
     assert content(here) == {}
+
+
+def test_run_says_what_the_host_does_and_why(here: Path, files: Files, capfd: pytest.CaptureFixture[str]) -> None:
+    model = segmentation()
+    next(node for node in model.graph.node if node.op_type == "Relu").op_type = "Softplus"
+    path = save(model, here / "model.onnx")
+    found = answer(capfd, "run", path, "--inputs", files.inputs)
+    assert [piece["name"] for piece in found["host"]] == ["c1:Conv"]
+    reason = "r1:Relu: operator Softplus is not one that the array runs"
+    assert reason in found["host"][0]["reason"]
+    assert reason in text(capfd, "run", path, "--inputs", files.inputs)
 
 
 def test_equal_runs_write_equal_bytes_and_replace_the_old_file(

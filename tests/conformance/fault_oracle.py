@@ -23,6 +23,7 @@ from accel_sim.reference import optimised, reference, session
 Array = NDArray[Any]
 KEPT_SESSIONS = 64
 CUT, UPSET = ":cut", ":upset"
+UNSIGNED = ("_s8_2_u8", ":unsigned")
 ZERO_POINT = 2  # position of that input of QuantizeLinear and DequantizeLinear
 
 
@@ -138,14 +139,19 @@ class FaultOracle:
             key = f"activation {fault.tensor}"
             peer = self._session(key, lambda: open_at_tensor(self.dump, fault.tensor, codes))
             return {fault.tensor: codes, **run(peer, {**image, fault.tensor: codes})}
-        name = fault.tensor
-        kept = next(t for t in self.dump.graph.initializer if t.name == name)
+        kept = self._kept(fault.tensor)
         values = self._upset(fault).reshape(tuple(kept.dims))
         if kept.data_type != helper.np_dtype_to_tensor_dtype(values.dtype):
-            # Without VNNI the reference keeps signed weights as unsigned ones, moved up by 128.
             values = values.view(np.uint8) ^ np.uint8(128)
-        peer = self._session(f"parameter {name}", lambda: open_at_initializer(self.dump, name))
-        return run(peer, {**image, name: values})
+        peer = self._session(f"parameter {kept.name}", lambda: open_at_initializer(self.dump, kept.name))
+        return run(peer, {**image, kept.name: values})
+
+    def _kept(self, name: str) -> onnx.TensorProto:
+        """A stored constant in the dump: without VNNI signed weights are kept as unsigned ones, moved up by 128."""
+        names = [name, *(name + suffix for suffix in UNSIGNED)]
+        found: onnx.TensorProto
+        (found,) = [t for t in self.dump.graph.initializer if t.name in names]
+        return found
 
     def run_edited(self, fault: Fault, image: Mapping[str, Array], golden: Mapping[str, Array]) -> dict[str, Array]:
         """Outputs by the honest way: the ONNX file itself is edited, and opened in the reference configuration."""
