@@ -31,10 +31,21 @@ MAX_WORKERS = 256
 
 @dataclass(frozen=True, eq=False)
 class RunResult:
-    """Outputs of one or several inferences: ``outputs`` maps names to arrays laid out as the inputs were."""
+    """Outputs of one or several inferences.
+
+    Attributes
+    ----------
+    outputs
+        Name to array, laid out as the inputs were.
+    images
+        Number of inferences.
+    cycles
+        Clock cycles of one inference; None at the level of the engine, which has no clock.
+    """
 
     outputs: Mapping[str, Array]
     images: int
+    cycles: int | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -39,7 +39,7 @@ def unsigned_weights(dump: bytes) -> bytes:
                 stored[moved] = numpy_helper.from_array(raised, moved)
                 model.graph.initializer.append(stored[moved])
             node.input[position] = moved
-    return model.SerializeToString()
+    return bytes(model.SerializeToString())
 
 
 def tensor_names(model: bytes) -> set[str]:
