@@ -103,3 +103,49 @@ def conv_direct(
                         (n * oh + y) * ow + x0,
                     )  # fmt: skip
                 r += count
+
+
+@jit
+def transpose_direct(
+    x, strides, packed, depth, columns, fixed, bias, mode, scale, significand, exponent, limits, thresholds, codes,
+    out, portable,
+):  # fmt: skip
+    """Transposed convolution whose kernel is as large as its stride, without padding: every output has one source.
+
+    Ungrouped, weights without zero point, no accumulator shift. `fixed` has one entry per (tap, channel), `bias` one
+    per channel; `out` is (images * oh * ow, channels).
+    """
+    images, height, width, channels = x.shape
+    sh, sw = strides
+    outputs = bias.size
+    size = x.size
+    source = np.empty(size + (BLOCK + 2) * channels + 64, np.uint8)
+    copy_bytes(source.ctypes.data, x.ctypes.data, size)
+    acc = np.empty((BLOCK, columns), np.int32)
+    constant = np.empty(sh * sw * outputs, np.int32)
+    for i in range(constant.size):
+        constant[i] = fixed[i] + bias[i % outputs]
+    fast = mode == FLOAT32 and outputs % LANES == 0
+    floor, ceiling = np.float32(limits[0] - limits[2]), np.float32(limits[1] - limits[2])
+    add = limits[2] + limits[3]
+    positions = images * height * width
+    for first in range(0, positions, BLOCK):
+        rows = min(BLOCK, positions - first)
+        padded = -(-rows // 12) * 12
+        runs_times_matrix(source, first * channels, channels, 1, 0, packed, depth, acc[:padded], portable)
+        for r in range(rows):
+            line, x0 = (first + r) // width, (first + r) % width  # lines of all images, one after the other
+            for tap in range(sh * sw):
+                place = (line * sh + tap // sw) * width * sw + x0 * sw + tap % sw
+                if fast:
+                    for c in range(0, outputs, LANES):
+                        store_eight(
+                            acc.ctypes.data + 4 * (r * columns + tap * outputs + c),
+                            constant.ctypes.data + 4 * (tap * outputs + c), scale.ctypes.data + 4 * c,
+                            out.ctypes.data + place * outputs + c, floor, ceiling, add,
+                        )  # fmt: skip
+                else:
+                    part = acc[r : r + 1, tap * outputs : (tap + 1) * outputs]
+                    for c in range(outputs):
+                        part[0, c] += constant[tap * outputs + c]
+                    store_rows(part, 1, mode, scale, significand, exponent, limits, thresholds, codes, out, place, 0)

@@ -253,6 +253,12 @@ class ConvTransposeStep(_Linear):
         self.out_shape = (self.shape[1], self.shape[2]) if len(self.shape) == 4 else (1, self.shape[1])
         self.group = operation.group
         self.inputs = operation.weight.shape[0] // self.group
+        window = operation.window
+        source = stored_shape(graph.tensors[node.inputs[0]].shape)
+        spread = tuple(n * s for n, s in zip((1, *source[1:-1])[-2:], window.strides, strict=True))
+        plain = window.kernel == window.strides and not any(window.pads) and window.dilations == (1, 1)
+        fits = spread == self.out_shape and self.group == 1 and self.shift == 0
+        self.is_direct = plain and fits and not np.any(self.operands(None)[1])
         self.prepared = self._prepare(None)
 
     def channel_of(self, view: View, position: int) -> int:
@@ -283,6 +289,13 @@ class ConvTransposeStep(_Linear):
     def _apply(self, x: Stored, prepared: Any) -> Stored:
         groups, bias = prepared
         out = np.empty(self.shape, np.uint8)
+        if self.is_direct:
+            direct.transpose_direct(
+                _as_4d(x), self.window[2:4], groups[0].packed, groups[0].depth, groups[0].columns, groups[0].fixed,
+                bias,
+                *self.stage.arguments, out.reshape(-1, self.channels), self.portable,
+            )  # fmt: skip
+            return out
         total = np.zeros((out.size // self.channels, self.channels), np.int32)
         for g, part in enumerate(groups):
             self._products(x, part, g, self.per_group, g * self.per_group, total)

@@ -15,6 +15,20 @@ def map_bytes(x, table, out):
 
 
 @jit
+def place_columns(x, table, mapped, out, start):
+    """Copy the rows of `x` into columns ``start ...`` of `out`, through a table where `mapped`."""
+    rows, columns = x.shape
+    if mapped:
+        for r in range(rows):
+            for c in range(columns):
+                out[r, start + c] = table[x[r, c]]
+    else:
+        for r in range(rows):
+            for c in range(columns):
+                out[r, start + c] = x[r, c]
+
+
+@jit
 def map_pairs(a, b, table, out):
     """``out[i] = table[a[i], b[i]]`` on flat arrays of one length."""
     for i in range(a.size):

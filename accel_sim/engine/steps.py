@@ -227,6 +227,8 @@ class ConcatStep(_Plain):
         rank = len(target.shape)
         order = [0, *range(2, rank), 1] if rank >= 3 else list(range(rank))
         self.axis = order.index(operation.axis)
+        self.shape = stored_shape(target.shape)
+        self.identity = np.arange(256, dtype=np.uint8)
         self.tables = [
             None if table is None else stored_table(table, graph.tensors[name], target)
             for table, name in zip(operation.tables, node.inputs, strict=True)
@@ -234,8 +236,14 @@ class ConcatStep(_Plain):
 
     def run(self, inputs: Sequence[Stored]) -> tuple[Stored, ...]:
         """Compute the output."""
-        parts = [x if t is None else mapped(x, t) for x, t in zip(inputs, self.tables, strict=True)]
-        return (np.concatenate(parts, axis=self.axis),)
+        out = np.empty(self.shape, np.uint8)
+        inner = int(np.prod(self.shape[self.axis + 1 :]))
+        rows, start = out.reshape(-1, self.shape[self.axis] * inner), 0
+        for x, table in zip(inputs, self.tables, strict=True):
+            part = x.reshape(rows.shape[0], -1)
+            pointwise.place_columns(part, self.identity if table is None else table, table is not None, rows, start)
+            start += part.shape[1]
+        return (out,)
 
 
 class MoveStep(_Plain):

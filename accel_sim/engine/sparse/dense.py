@@ -70,7 +70,13 @@ def recompute(state, number, portable):
         fixed = ints[node[F.FIXED] + g * columns : node[F.FIXED] + (g + 1) * columns]
         zeros = ints[node[F.W_ZERO] + g * columns : node[F.W_ZERO] + (g + 1) * columns]
         start, stop = g * ocg, (g + 1) * ocg
-        if node[F.DIRECT]:
+        if node[F.DIRECT] and transposed:
+            bias = ints[node[F.CHANNEL_INTS] + 2 * oc : node[F.CHANNEL_INTS] + 3 * oc]
+            direct.transpose_direct(
+                x, (node[F.SH], node[F.SW]), packed, node[F.DEPTH], node[F.COLUMNS], fixed, bias, node[F.MODE], scale,
+                significand, exponent, limits, thresholds, codes, out, portable,
+            )  # fmt: skip
+        elif node[F.DIRECT]:
             direct.conv_direct(
                 x, (node[F.KH], node[F.KW]), (node[F.TOP], node[F.LEFT], node[F.BOTTOM], node[F.RIGHT]), (oh, ow),
                 np.uint8(node[F.X_ZERO]), packed, node[F.DEPTH], node[F.COLUMNS], fixed, shift, node[F.MODE], scale,
@@ -88,7 +94,7 @@ def recompute(state, number, portable):
                 fixed, shift, node[F.MODE], scale[start:stop], significand[start:stop], exponent[start:stop], limits,
                 thresholds[start:stop], codes[start:stop], out, start, portable,
             )  # fmt: skip
-    if transposed:
+    if transposed and not node[F.DIRECT]:
         linear.add_bias(total, shift, ints[node[F.CHANNEL_INTS] + 2 * oc : node[F.CHANNEL_INTS] + 3 * oc])
         store_rows(total, rows, node[F.MODE], scale, significand, exponent, limits, thresholds, codes, out, 0, 0)
         total[:] = 0

@@ -199,6 +199,7 @@ class _Compiler:
         wide = shaped - zero.astype(np.int16).reshape(group, 1, per_group, 1)
         ordered = wide.transpose(0, 1, 3, 2).reshape(group * inputs, -1, per_group)
         self._linear(row, step, group, inputs, step.channels, ordered, bias)
+        row[F.DIRECT] = step.is_direct
         self._dense(row, step.prepared[0])
 
     def _gemm(self, row: Array, step: GemmStep) -> None:

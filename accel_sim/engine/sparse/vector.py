@@ -99,3 +99,13 @@ def settle_eight(typingctx, acc, delta, golden, scale, out, shift, floor, ceilin
 
     arguments = [types.intp] * 5 + [types.int32, types.float32, types.float32, types.int32]
     return types.int64(*arguments), codegen
+
+
+@intrinsic
+def lowest_bit(typingctx, mask):
+    """Return the position of the lowest set bit of a mask that is not zero."""
+
+    def codegen(context, builder, signature, args):
+        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.int64), codegen
