@@ -23,10 +23,11 @@ def store(builder, value, address):
 
 
 def splat(builder, value, kind):
-    """Return a vector of eight equal values."""
+    """Return a vector of equal values."""
     undefined = ir.Constant(kind, ir.Undefined)
     vector = builder.insert_element(undefined, value, ir.Constant(I32, 0))
-    return builder.shuffle_vector(vector, undefined, ir.Constant(V32, [0] * LANES))
+    pick = ir.VectorType(I32, kind.count)
+    return builder.shuffle_vector(vector, undefined, ir.Constant(pick, [0] * kind.count))
 
 
 def requantised(builder, total, scale, floor, ceiling, add):

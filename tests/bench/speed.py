@@ -96,6 +96,7 @@ def measure(model: Model, images: Any, faults: int, rounds: int) -> dict[str, An
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(rounds):
         for name, run in contenders.items():
+            time.sleep(0.2)  # onnxruntime's threads go on spinning for a while after a run
             times[name].append(run())
     base = np.array(times["onnxruntime, 2 thread(s)"])
     rows = {

@@ -10,7 +10,7 @@ from accel_sim.engine.sparse.local import average_pool, global_pool, join, looku
 from accel_sim.engine.sparse.scatter import scatter_changes, settle_rows
 
 # The cost model, in nanoseconds on the machine of docs/performance.md: only the ratio of the two sides matters.
-PER_CHANGE, PER_TAP, PER_PRODUCT, PER_ROW, PER_OUTPUT = 6.0, 2.0, 0.12, 6.0, 0.6
+PER_CHANGE, PER_TAP, PER_PRODUCT, PER_ROW, PER_OUTPUT = 10.0, 2.0, 0.5, 16.0, 1.0
 
 
 @jit
@@ -19,7 +19,7 @@ def sparse_cost(node, changed):
     taps = node[F.KH] * node[F.KW]
     reached = taps if node[F.KIND] == F.TRANSPOSED else max(taps // (node[F.SH] * node[F.SW]), 1)
     products = changed * (PER_CHANGE + reached * (PER_TAP + PER_PRODUCT * node[F.ROW]))
-    rows = min(node[F.UNITS], changed * reached)
+    rows = min(node[F.UNITS], changed * min(reached, 2))  # neighbouring changes reach the same rows
     return products + rows * (PER_ROW + PER_OUTPUT * node[F.OCG])
 
 

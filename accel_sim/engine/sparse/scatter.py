@@ -10,7 +10,7 @@ import numpy as np
 from accel_sim.engine.jit import jit
 from accel_sim.engine.requant import FLOAT32, GEMMLOWP, ROUNDER, SHIFT, gemmlowp_code, shift_code, step_code
 from accel_sim.engine.sparse import fields as F
-from accel_sim.engine.sparse.vector import add_products, lowest_bit, settle_eight
+from accel_sim.engine.sparse.vector import add_products_8, add_products_16, lowest_bit, settle_eight
 from accel_sim.engine.vector import LANES
 
 SCAN = 5  # rows passed over in order cost about a fifth of rows visited out of order
@@ -91,10 +91,11 @@ def spread(node, delta, weights, mark, touched, count, image, y, x, group, entri
             tap = ky * kw + kx
             if groups == 1:
                 start = node[F.WEIGHT] + tap * pairs * row * 2
-                add_products(
-                    delta.ctypes.data + 4 * unit * row, weights.ctypes.data + 2 * start, entries.ctypes.data, filled,
-                    4 * row,                    row // LANES,
-                )  # fmt: skip
+                place, origin = delta.ctypes.data + 4 * unit * row, weights.ctypes.data + 2 * start
+                if row % 16 == 0:
+                    add_products_16(place, origin, entries.ctypes.data, filled, 4 * row, row // 16)
+                else:
+                    add_products_8(place, origin, entries.ctypes.data, filled, 4 * row, row // 8)
             else:
                 for e in range(filled):
                     start = node[F.WEIGHT] + ((group * icg + entries[e, 1]) * kh * kw + tap) * row

@@ -9,74 +9,80 @@ from accel_sim.engine.jit import cpu_has
 from accel_sim.engine.vector import I8, I16, I32, I64, LANES, V8, V32, VF, load, requantised, splat, store
 
 HAS_DOT = cpu_has("avx512vnni") and cpu_has("avx512vl")
-V16X2 = ir.VectorType(I16, 2 * LANES)
 
 
-def _dot_pairs(builder, total, pairs, weights):
-    """``total[i] += pairs[2i] * weights[2i] + pairs[2i + 1] * weights[2i + 1]`` in eight int32 lanes, modulo 2**32."""
+def _dot_pairs(builder, total, pairs, weights, lanes):
+    """``total[i] += pairs[2i] * weights[2i] + pairs[2i + 1] * weights[2i + 1]`` in int32 lanes, modulo 2**32."""
+    wide, halves = ir.VectorType(I32, lanes), ir.VectorType(I16, 2 * lanes)
     if HAS_DOT:
-        name, kind = "llvm.x86.avx512.vpdpwssd.256", ir.FunctionType(V32, [V32] * 3)
+        name, kind = f"llvm.x86.avx512.vpdpwssd.{32 * lanes}", ir.FunctionType(wide, [wide] * 3)
         dot = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
-        return builder.call(dot, [total, pairs, builder.bitcast(weights, V32)])
-    codes = builder.bitcast(pairs, V16X2)
+        return builder.call(dot, [total, pairs, builder.bitcast(weights, wide)])
+    codes = builder.bitcast(pairs, halves)
     for half in (0, 1):
-        pick = ir.Constant(V32, [2 * lane + half for lane in range(LANES)])
-        sides = [builder.shuffle_vector(v, ir.Constant(V16X2, ir.Undefined), pick) for v in (codes, weights)]
-        product = builder.mul(builder.sext(sides[0], V32), builder.sext(sides[1], V32))
-        total = builder.add(total, product)
+        pick = ir.Constant(wide, [2 * lane + half for lane in range(lanes)])
+        sides = [builder.shuffle_vector(v, ir.Constant(halves, ir.Undefined), pick) for v in (codes, weights)]
+        total = builder.add(total, builder.mul(builder.sext(sides[0], wide), builder.sext(sides[1], wide)))
     return total
 
 
-@intrinsic
-def add_products(typingctx, target, weights, entries, count, pitch, blocks):
-    """Add the products of the changed channels of one pixel to one accumulator row.
+def _add_products(lanes):
+    wide, halves = ir.VectorType(I32, lanes), ir.VectorType(I16, 2 * lanes)
 
-    ``target[o] += sum_j pair_j . weights[index_j, o]`` for ``8 * blocks`` outputs. An entry is two int32: two int16
-    differences of neighbouring channels in one, and the number of the pair; the weights of a pair are (outputs, 2)
-    int16, `pitch` bytes from one pair to the next. `target`, `weights` and `entries` are addresses;
-    there is one entry at least.
-    """
+    @intrinsic
+    def add_products(typingctx, target, weights, entries, count, pitch, blocks):
+        """Add the products of the changed channels of one pixel to one accumulator row.
 
-    def codegen(context, builder, signature, args):
-        target, weights, entries, count, pitch, blocks = args
-        zero, one = ir.Constant(I64, 0), ir.Constant(I64, 1)
-        before = builder.block
-        outer, inner, after, done = (
-            builder.function.append_basic_block(n) for n in ("outer", "inner", "after", "done")
-        )
-        builder.branch(outer)
+        ``target[o] += sum_j pair_j . weights[index_j, o]`` for ``lanes * blocks`` outputs. An entry is two int32: two
+        int16 differences of neighbouring channels in one, and the number of the pair; the weights of a pair are
+        (outputs, 2) int16, `pitch` bytes from one pair to the next. `target`, `weights` and `entries` are addresses;
+        there is one entry at least.
+        """
 
-        builder.position_at_end(outer)
-        block = builder.phi(I64)
-        block.add_incoming(zero, before)
-        shift = builder.mul(block, ir.Constant(I64, 4 * LANES))
-        place, column = builder.add(target, shift), builder.add(weights, shift)
-        start = load(builder, place, V32)
-        builder.branch(inner)
+        def codegen(context, builder, signature, args):
+            target, weights, entries, count, pitch, blocks = args
+            zero, one = ir.Constant(I64, 0), ir.Constant(I64, 1)
+            before = builder.block
+            names = ("outer", "inner", "after", "done")
+            outer, inner, after, done = (builder.function.append_basic_block(n) for n in names)
+            builder.branch(outer)
 
-        builder.position_at_end(inner)
-        entry, total = builder.phi(I64), builder.phi(V32)
-        entry.add_incoming(zero, outer)
-        total.add_incoming(start, outer)
-        where = builder.add(entries, builder.mul(entry, ir.Constant(I64, 8)))
-        pairs = splat(builder, load(builder, where, I32), V32)
-        number = builder.sext(load(builder, builder.add(where, ir.Constant(I64, 4)), I32), I64)
-        row = load(builder, builder.add(column, builder.mul(number, pitch)), V16X2)
-        summed = _dot_pairs(builder, total, pairs, row)
-        following = builder.add(entry, one)
-        entry.add_incoming(following, inner)
-        total.add_incoming(summed, inner)
-        builder.cbranch(builder.icmp_signed("<", following, count), inner, after)
+            builder.position_at_end(outer)
+            block = builder.phi(I64)
+            block.add_incoming(zero, before)
+            shift = builder.mul(block, ir.Constant(I64, 4 * lanes))
+            place, column = builder.add(target, shift), builder.add(weights, shift)
+            start = load(builder, place, wide)
+            builder.branch(inner)
 
-        builder.position_at_end(after)
-        store(builder, summed, place)
-        next_block = builder.add(block, one)
-        block.add_incoming(next_block, after)
-        builder.cbranch(builder.icmp_signed("<", next_block, blocks), outer, done)
-        builder.position_at_end(done)
-        return context.get_dummy_value()
+            builder.position_at_end(inner)
+            entry, total = builder.phi(I64), builder.phi(wide)
+            entry.add_incoming(zero, outer)
+            total.add_incoming(start, outer)
+            where = builder.add(entries, builder.mul(entry, ir.Constant(I64, 8)))
+            pairs = splat(builder, load(builder, where, I32), wide)
+            number = builder.sext(load(builder, builder.add(where, ir.Constant(I64, 4)), I32), I64)
+            row = load(builder, builder.add(column, builder.mul(number, pitch)), halves)
+            summed = _dot_pairs(builder, total, pairs, row, lanes)
+            following = builder.add(entry, one)
+            entry.add_incoming(following, inner)
+            total.add_incoming(summed, inner)
+            builder.cbranch(builder.icmp_signed("<", following, count), inner, after)
 
-    return types.void(*[types.intp] * 6), codegen
+            builder.position_at_end(after)
+            store(builder, summed, place)
+            next_block = builder.add(block, one)
+            block.add_incoming(next_block, after)
+            builder.cbranch(builder.icmp_signed("<", next_block, blocks), outer, done)
+            builder.position_at_end(done)
+            return context.get_dummy_value()
+
+        return types.void(*[types.intp] * 6), codegen
+
+    return add_products
+
+
+add_products_8, add_products_16 = _add_products(8), _add_products(16)
 
 
 @intrinsic
