@@ -227,11 +227,12 @@ class FaultRunner:
         if name not in upset.activations:
             return
         tensor, number = self.graph.tensors[name], self.tables.numbers[name]
-        before = self.count(name)
+        start = int(self.tables.tensors[number, F.OFFSET])
         for position, mask in zip(*upset.activations[name], strict=True):
-            strike_code(self.state, number, stored_position(int(position), tensor.shape), int(mask))
-        if before == 0 and self.count(name) != len(np.unique(upset.activations[name][0])):
-            raise AssertionError(f"{self.count(name)} codes of {name!r} differ after an injection")
+            stored = stored_position(int(position), tensor.shape)
+            intact = self.state[F.WORK][start + stored : start + stored + 1].copy()
+            strike_code(self.state, number, stored, int(mask))
+            check_flips(intact, self.state[F.WORK][start + stored : start + stored + 1], np.array([mask]))
 
     def _inputs(self, number: int, floats: Mapping[str, Array]) -> list[Array]:
         found = []
