@@ -7,6 +7,7 @@ from accel_sim.engine import direct, linear
 from accel_sim.engine.jit import jit
 from accel_sim.engine.requant import store_rows
 from accel_sim.engine.sparse import fields as F
+from accel_sim.engine.sparse.vector import differing_bytes, lowest_bit
 
 
 @jit
@@ -15,16 +16,17 @@ def note_differences(state, tensor):
     golden, work, changes, counts = state[F.GOLDEN], state[F.WORK], state[F.CHANGES], state[F.COUNTS]
     offset, size = state[F.TENSORS][tensor, F.OFFSET], state[F.TENSORS][tensor, F.SIZE]
     count = 0
-    for block in range(0, size, 64):
-        stop = min(block + 64, size)
-        differs = False
-        for i in range(block, stop):
-            differs |= golden[offset + i] != work[offset + i]
-        if differs:
-            for i in range(block, stop):
-                if golden[offset + i] != work[offset + i]:
-                    changes[offset + count] = i
-                    count += 1
+    whole = size // 64 * 64
+    for block in range(0, whole, 64):
+        mask = differing_bytes(golden.ctypes.data + offset + block, work.ctypes.data + offset + block)
+        while mask:
+            changes[offset + count] = block + lowest_bit(mask)
+            count += 1
+            mask &= mask - 1
+    for i in range(whole, size):
+        if golden[offset + i] != work[offset + i]:
+            changes[offset + count] = i
+            count += 1
     counts[tensor] = count
 
 

@@ -115,3 +115,15 @@ def lowest_bit(typingctx, mask):
         return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
 
     return types.int64(types.int64), codegen
+
+
+@intrinsic
+def differing_bytes(typingctx, first, second):
+    """Return the mask of the bytes that differ among the 64 at each of two addresses."""
+
+    def codegen(context, builder, signature, args):
+        kind = ir.VectorType(I8, 64)
+        differs = builder.icmp_unsigned("!=", load(builder, args[0], kind), load(builder, args[1], kind))
+        return builder.bitcast(differs, I64)
+
+    return types.int64(types.intp, types.intp), codegen
