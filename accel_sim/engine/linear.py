@@ -122,34 +122,39 @@ def depthwise(
     images, height, width, channels = x.shape
     outputs = weight.shape[1]
     multiple = outputs // channels
-    acc = np.empty((1, outputs), np.int32)
-    position = 0
-    for image in range(images):
-        for oy in range(out_shape[0]):
-            for ox in range(out_shape[1]):
-                for c in range(outputs):
-                    acc[0, c] = 0
-                for ky in range(kh):
-                    iy = oy * sh - top + ky * dh
-                    if iy < 0 or iy >= height:
+    factors = np.empty(weight.shape, np.int32)
+    for tap in range(kh * kw):
+        for c in range(outputs):
+            factors[tap, c] = np.int32(weight[tap, c]) - weight_zero[c]
+    start = np.int32(zero)
+    acc = np.empty((out_shape[1], outputs), np.int32)  # one row of outputs at a time
+    for line in range(images * out_shape[0]):
+        image, oy = line // out_shape[0], line % out_shape[0]
+        for ox in range(out_shape[1]):
+            sums = acc[ox]
+            for c in range(outputs):
+                sums[c] = 0
+            for ky in range(kh):
+                iy = oy * sh - top + ky * dh
+                if iy < 0 or iy >= height:
+                    continue
+                for kx in range(kw):
+                    ix = ox * sw - left + kx * dw
+                    if ix < 0 or ix >= width:
                         continue
-                    for kx in range(kw):
-                        ix = ox * sw - left + kx * dw
-                        if ix < 0 or ix >= width:
-                            continue
-                        tap = ky * kw + kx
-                        if multiple == 1:
-                            for c in range(outputs):
-                                value = np.int32(x[image, iy, ix, c]) - np.int32(zero)
-                                acc[0, c] += value * (np.int32(weight[tap, c]) - weight_zero[c])
-                        else:
-                            for c in range(outputs):
-                                value = np.int32(x[image, iy, ix, c // multiple]) - np.int32(zero)
-                                acc[0, c] += value * (np.int32(weight[tap, c]) - weight_zero[c])
-                for c in range(outputs):
-                    acc[0, c] = (acc[0, c] << shift) + fixed[c]
-                store_rows(acc, 1, mode, scale, significand, exponent, limits, thresholds, codes, out, position, 0)
-                position += 1
+                    pixel, factor = x[image, iy, ix], factors[ky * kw + kx]
+                    if multiple == 1:
+                        for c in range(outputs):
+                            sums[c] += (np.int32(pixel[c]) - start) * factor[c]
+                    else:
+                        for c in range(outputs):
+                            sums[c] += (np.int32(pixel[c // multiple]) - start) * factor[c]
+            for c in range(outputs):
+                sums[c] = (sums[c] << shift) + fixed[c]
+        store_rows(
+            acc, out_shape[1], mode, scale, significand, exponent, limits, thresholds, codes, out,
+            line * out_shape[1], 0,
+        )  # fmt: skip
 
 
 @jit
