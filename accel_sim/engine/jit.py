@@ -2,7 +2,6 @@
 
 import functools
 import hashlib
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -34,7 +33,8 @@ def jit(function: Callable[..., Any]) -> Any:
     """Compile without the interpreter's lock, cached on disk.
 
     No `fastmath`: every float32 operation keeps its own rounding. Where neither the package folder nor the user's cache
-    folder can be written, the code is cached in a temporary folder for this process.
+    folder can be written, the code is compiled anew in every process: cached code is executed as it is found, so that a
+    folder which others may write to is no place for it.
     """
     compiled = _njit(function)
     cache_file = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
@@ -47,9 +47,5 @@ def _njit(function: Callable[..., Any]) -> Any:
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
     try:
         return numba.njit(cache=True, **options)(function)
-    except RuntimeError:  # no folder for the cache
-        numba.config.CACHE_DIR = str(Path(tempfile.gettempdir()) / "accel_sim_numba")  # type: ignore[attr-defined]
-        try:
-            return numba.njit(cache=True, **options)(function)
-        except RuntimeError:
-            return numba.njit(**options)(function)
+    except RuntimeError:  # Numba finds no folder for its cache
+        return numba.njit(**options)(function)

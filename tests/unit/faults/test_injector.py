@@ -85,6 +85,24 @@ def test_paranoid_injector_agrees_with_itself(injector: Injector, space: str) ->
         assert careful.evaluate(fault) == injector.evaluate(fault)
 
 
+def test_paranoid_injector_stops_at_a_byte_that_differs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plant one wrong byte in the incremental run: the dense run beside it has to notice."""
+    careful = make("segmentation", paranoid=True)
+    runner = careful.runners[0]
+    honest = runner.changed
+    name = careful.graph.nodes[0].outputs[0]
+
+    def wrong(floats: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        changed = honest(floats)
+        value = changed.get(name, runner.golden.tensors[name]).copy()
+        value.reshape(-1)[0] ^= 1
+        return changed | {name: value}
+
+    monkeypatch.setattr(runner, "changed", wrong)
+    with pytest.raises(AssertionError, match="the incremental run differs from the dense one"):
+        careful.evaluate(faults(careful, "parameters", 1)[0])
+
+
 def test_a_fault_that_does_not_exist_is_refused(injector: Injector) -> None:
     with pytest.raises(InputError, match="image 4 of 4"):
         injector.inject(Fault("activations", injector.graph.inputs[0], (0, 0, 0, 0), (0,), image=4))
