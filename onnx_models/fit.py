@@ -43,6 +43,10 @@ class Recipe:
         Loss weight of a class = frequency^-class_power, scaled to a mean of 1 over pixels.
     seed
         Start values, order and mirroring.
+    widths
+        As for `UNet`; empty for the doubling widths of `filters` and `levels`.
+    enough
+        Pixel accuracy in percent on the test scenes at which training stops after an epoch; above 100 for never.
     """
 
     activation: str
@@ -60,12 +64,19 @@ class Recipe:
     weight_decay: float = 1e-4
     class_power: float = 0.4
     seed: int = 7
+    widths: tuple[int, ...] = ()
+    enough: float = 101.0
 
 
 def build(recipe: Recipe) -> UNet:
     """Return the untrained network of a recipe."""
     model = UNet(
-        bands=BANDS, classes=len(CLASSES), filters=recipe.filters, levels=recipe.levels, activation=recipe.activation
+        bands=BANDS,
+        classes=len(CLASSES),
+        filters=recipe.filters,
+        levels=recipe.levels,
+        activation=recipe.activation,
+        widths=recipe.widths,
     )
     initialise(model, recipe.seed)
     return model
@@ -77,6 +88,7 @@ def fit(
     labels: NDArray[np.uint8],
     checkpoint: Path,
     report: Callable[[str], None],
+    accuracy: Callable[[UNet], float] | None = None,
 ) -> UNet:
     """Train, or go on from the checkpoint.
 
@@ -90,6 +102,8 @@ def fit(
         Written after every epoch (replaced in one step, so a stop at any time leaves a whole file).
     report
         Receives one line per epoch.
+    accuracy
+        Scores the network after an epoch, in percent; training ends once it reaches `recipe.enough`.
 
     Returns
     -------
@@ -127,12 +141,25 @@ def fit(
             total += float(loss.detach())
         _save(checkpoint, recipe, epoch + 1, model, optimiser)
         report(f"{recipe.activation}: epoch {epoch + 1} of {recipe.epochs}, loss {total / max(steps, 1):.4f}")
+        if accuracy is not None and (reached := accuracy(model)) >= recipe.enough:
+            report(f"{recipe.activation}: {reached:.2f} % of the pixels right, enough")
+            break
     model.eval()
     return model
 
 
 def score(model: UNet, codes: NDArray[np.uint8], labels: NDArray[np.uint8]) -> dict[str, float]:
     """IoU of the float network in percent: per class, `global`, `weighted` (see `metrics.iou_table`)."""
+    return iou_table(_confusion(model, codes, labels), CLASSES)
+
+
+def pixels_right(model: UNet, codes: NDArray[np.uint8], labels: NDArray[np.uint8]) -> float:
+    """Labelled pixels that the float network gets right, in percent."""
+    matrix = _confusion(model, codes, labels)
+    return 100.0 * float(np.trace(matrix) / max(matrix.sum(), 1))
+
+
+def _confusion(model: UNet, codes: NDArray[np.uint8], labels: NDArray[np.uint8]) -> NDArray[np.int64]:
     classes = len(CLASSES)
     matrix = np.zeros((classes, classes), np.int64)
     model.eval()
@@ -140,7 +167,7 @@ def score(model: UNet, codes: NDArray[np.uint8], labels: NDArray[np.uint8]) -> d
         for image, truth in zip(codes, labels, strict=True):
             predicted = model(torch.from_numpy(normalise(image[None]))).argmax(1).numpy()[0]
             matrix += confusion(truth, predicted, classes)
-    return iou_table(matrix, CLASSES)
+    return matrix
 
 
 def _groups(model: nn.Module, decay: float) -> list[dict[str, Any]]:

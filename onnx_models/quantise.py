@@ -35,7 +35,7 @@ class _Scenes(CalibrationDataReader):  # type: ignore[misc]
         return None if image is None else {INPUT: normalise(image[None])}
 
 
-def quantise(model: onnx.ModelProto, codes: NDArray[np.uint8], target: Path) -> None:
+def quantise(model: onnx.ModelProto, codes: NDArray[np.uint8], target: Path, signed: bool = False) -> None:
     """Quantise a float model to int8 QDQ.
 
     Parameters
@@ -46,13 +46,20 @@ def quantise(model: onnx.ModelProto, codes: NDArray[np.uint8], target: Path) -> 
         uint8 [N, 25, H, W], the calibration scenes.
     target
         File to write, in one step.
+    signed
+        Signed, symmetric activations instead of unsigned ones.
     """
     options: dict[str, object] = {
-        "ActivationSymmetric": False,
+        "ActivationSymmetric": signed,
         "WeightSymmetric": True,
         # Inputs are multiples of 1/128 (see hsi.sensor): this scale and zero point give the converter's codes back.
         "TensorQuantOverrides": {
-            INPUT: [{"scale": np.array(1 / 128, np.float32), "zero_point": np.array(128, np.uint8)}]
+            INPUT: [
+                {
+                    "scale": np.array(1 / 128, np.float32),
+                    "zero_point": np.array(0, np.int8) if signed else np.array(128, np.uint8),
+                }
+            ]
         },
     }
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
@@ -63,7 +70,7 @@ def quantise(model: onnx.ModelProto, codes: NDArray[np.uint8], target: Path) -> 
             result,
             _Scenes(codes),
             quant_format=QuantFormat.QDQ,
-            activation_type=QuantType.QUInt8,
+            activation_type=QuantType.QInt8 if signed else QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             per_channel=False,
             calibrate_method=CalibrationMethod.MinMax,
@@ -91,9 +98,14 @@ def score(
     labels: NDArray[np.uint8],
 ) -> dict[str, float]:
     """IoU in percent of an ONNX file on scenes: per class, `global`, `weighted` (see `metrics.iou_table`)."""
+    return iou_table(confusion_of(model, codes, labels), CLASSES)
+
+
+def confusion_of(model: Path | bytes, codes: NDArray[np.uint8], labels: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Count pixels of scenes by true class and the class that an ONNX file predicts (see `metrics.confusion`)."""
     runner = session(model)
     matrix = np.zeros((len(CLASSES), len(CLASSES)), np.int64)
     for image, truth in zip(codes, labels, strict=True):
         (logits,) = runner.run([OUTPUT], {INPUT: normalise(image[None])})
         matrix += confusion(truth, np.asarray(logits).argmax(axis=1)[0], len(CLASSES))
-    return iou_table(matrix, CLASSES)
+    return matrix

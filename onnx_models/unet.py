@@ -1,5 +1,6 @@
 """U-Net in torch: (3x3 convolution, batch normalisation, activation) twice per level."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import torch
@@ -40,6 +41,8 @@ class UNet(nn.Module):
         Encoder levels; the base below them has `filters` x 2^levels channels.
     activation
         A key of `ACTIVATIONS`.
+    widths
+        Channels of every encoder level and of the base, in place of `filters` and `levels` (pruned networks).
 
     Raises
     ------
@@ -48,14 +51,22 @@ class UNet(nn.Module):
     """
 
     def __init__(
-        self, *, bands: int = 25, classes: int = 5, filters: int = 32, levels: int = 5, activation: str = "relu"
+        self,
+        *,
+        bands: int = 25,
+        classes: int = 5,
+        filters: int = 32,
+        levels: int = 5,
+        activation: str = "relu",
+        widths: Sequence[int] = (),
     ) -> None:
         super().__init__()
         if activation not in ACTIVATIONS:
             raise ValueError(f"unknown activation '{activation}'; there are {', '.join(ACTIVATIONS)}")
-        if min(bands, classes, filters, levels) < 1:
-            raise ValueError("bands, classes, filters and levels must be 1 or more")
-        widths = [filters * 2**level for level in range(levels + 1)]
+        if min(bands, classes, filters, levels, *widths) < 1:
+            raise ValueError("bands, classes, filters, levels and widths must be 1 or more")
+        widths = list(widths) or [filters * 2**level for level in range(levels + 1)]
+        levels, filters = len(widths) - 1, widths[0]
         self.activation_name = activation
         self.levels = levels
         self.encoder = nn.ModuleList(
@@ -64,7 +75,10 @@ class UNet(nn.Module):
         )
         self.base = Stage(widths[levels - 1], widths[levels], activation)
         # Index 0 is the finest level, as in the encoder.
-        self.up = nn.ModuleList(nn.ConvTranspose2d(2 * channels, channels, 2, stride=2) for channels in widths[:levels])
+        self.up = nn.ModuleList(
+            nn.ConvTranspose2d(below, channels, 2, stride=2)
+            for below, channels in zip(widths[1:], widths[:levels], strict=True)
+        )
         self.decoder = nn.ModuleList(Stage(2 * channels, channels, activation) for channels in widths[:levels])
         self.head = nn.Conv2d(filters, classes, 1)
 
