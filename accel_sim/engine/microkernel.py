@@ -1,6 +1,6 @@
 """The inner product: rows of unsigned bytes times a packed matrix of signed bytes, accumulated in wrapping int32.
 
-On processors with AVX-512 VNNI one register tile is emitted through LLVM (``vpdpbusd``: four products a lane, no
+On processors with AVX-512 VNNI one register tile is written in assembly (``vpdpbusd``: four products a lane, no
 saturation); elsewhere a plain loop computes the same integers. Both read the same packed matrix.
 """
 
@@ -8,8 +8,10 @@ saturation); elsewhere a plain loop computes the same integers. Both read the sa
 import os
 
 import numpy as np
+from llvmlite import binding as llvm
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
@@ -42,8 +44,46 @@ def copy_bytes(typingctx, target, source, count):
     return types.void(types.intp, types.intp, types.intp), codegen
 
 
+def _assembly(vectors: int) -> str:
+    """Text of a register tile (AT&T syntax); ``%rdi`` holds the address of its eight arguments.
+
+    Compilers unroll and reorder this loop until the accumulators no longer fit the registers; then its speed depends
+    on how the stack happens to be aligned. Row i of `a` is at ``pointer[i // 3] + (i % 3) * lda``.
+    """
+    pointers = ("%rax", "%rsi", "%r12", "%r13")
+    rows = [(pointer, form) for pointer in pointers for form in ("({p})", "({p},%rcx)", "({p},%rcx,2)")]
+    advance = [f"add $$4, {p}" for p in pointers]
+    steps = [f"vmovdqu32 {64 * j}(%rdx), %zmm{30 + j}" for j in range(vectors)]
+    for i, (pointer, form) in enumerate(rows):
+        spare = f"%zmm{24 + i % 6}"
+        steps.append(f"vpbroadcastd {form.format(p=pointer)}, {spare}")
+        steps += [f"vpdpbusd %zmm{30 + j}, {spare}, %zmm{i * vectors + j}" for j in range(vectors)]
+    stores = [
+        f"vmovdqu32 %zmm{i * vectors + j}, {64 * j}{form.format(p=pointer)}"
+        for i, (pointer, form) in enumerate(rows)
+        for j in range(vectors)
+    ]
+    thirds = ["lea (%rcx,%rcx,2), %r11", "lea (%rax,%r11), %rsi", "lea (%rsi,%r11), %r12", "lea (%r12,%r11), %r13"]
+    lines = [
+        *("mov (%rdi), %rax", "mov 8(%rdi), %rcx", "mov 16(%rdi), %rdx", "mov 24(%rdi), %r8", "mov 32(%rdi), %r9"),
+        *("mov 40(%rdi), %r10", "lea (,%r8,4), %r14", "sub %r14, %r10"),
+        *thirds,
+        *(f"vpxord %zmm{n}, %zmm{n}, %zmm{n}" for n in range(ROWS * vectors)),
+        *("2:", "mov %r8, %r14", "3:"),
+        *steps,
+        *advance,
+        *(f"add $${64 * vectors}, %rdx", "dec %r14", "jnz 3b"),
+        *(f"add %r10, {p}" for p in pointers),
+        *("dec %r9", "jnz 2b", "mov 48(%rdi), %rax", "mov 56(%rdi), %rcx", "shl $$2, %rcx"),
+        *thirds,
+        *stores,
+    ]
+    return "\n".join(lines)
+
+
 def _tile(vectors: int):
-    vector = ir.VectorType(ir.IntType(32), LANES)
+    used = ["rax", "rcx", "rdx", "rsi", *(f"r{n}" for n in range(8, 15)), *(f"zmm{n}" for n in range(32))]
+    constraint = ",".join(["{rdi}", *(f"~{{{name}}}" for name in [*used, "memory", "dirflag", "fpsr", "flags"])])
 
     @intrinsic
     def tile(typingctx, a, lda, b, k4, segments, stride, c, ldc):
@@ -53,58 +93,11 @@ def _tile(vectors: int):
         """
 
         def codegen(context, builder, signature, args):
-            a, lda, b, k4, segments, stride, c, ldc = args
-            byte_pointer, i32, i64 = ir.IntType(8).as_pointer(), ir.IntType(32), ir.IntType(64)
-            name = "llvm.x86.avx512.vpdpbusd.512"
-            dot = builder.module.globals.get(name) or ir.Function(
-                builder.module, ir.FunctionType(vector, [vector] * 3), name
-            )
-            a, b, c = (builder.inttoptr(pointer, byte_pointer) for pointer in (a, b, c))
-
-            def load(pointer, kind):
-                return builder.load(builder.bitcast(pointer, kind.as_pointer()), align=1)
-
-            entry = builder.block
-            head, body, done = (builder.function.append_basic_block(n) for n in ("k.head", "k.body", "k.done"))
-            builder.branch(head)
-            builder.position_at_end(head)
-            k, inside, offset = builder.phi(i64), builder.phi(i64), builder.phi(i64)
-            for phi in (k, inside, offset):
-                phi.add_incoming(ir.Constant(i64, 0), entry)
-            sums = [[builder.phi(vector) for _ in range(vectors)] for _ in range(ROWS)]
-            for row in sums:
-                for phi in row:
-                    phi.add_incoming(ir.Constant(vector, [0] * LANES), entry)
-            builder.cbranch(builder.icmp_signed("<", k, builder.mul(k4, segments)), body, done)
-
-            builder.position_at_end(body)
-            panel = builder.mul(k, ir.Constant(i64, vectors * 64))
-            columns = [
-                load(builder.gep(b, [builder.add(panel, ir.Constant(i64, 64 * j))]), vector) for j in range(vectors)
-            ]
-            undefined = ir.Constant(vector, ir.Undefined)
-            splat = ir.Constant(vector, [0] * LANES)
-            for i in range(ROWS):
-                place = builder.add(offset, builder.mul(lda, ir.Constant(i64, i)))
-                four = load(builder.gep(a, [place]), i32)
-                first = builder.insert_element(undefined, four, ir.Constant(i32, 0))
-                four = builder.shuffle_vector(first, undefined, splat)
-                for j in range(vectors):
-                    sums[i][j].add_incoming(builder.call(dot, [sums[i][j], four, columns[j]]), body)
-            k.add_incoming(builder.add(k, ir.Constant(i64, 1)), body)
-            following = builder.add(inside, ir.Constant(i64, 1))
-            ends = builder.icmp_signed("==", following, k4)
-            inside.add_incoming(builder.select(ends, ir.Constant(i64, 0), following), body)
-            jump = builder.sub(stride, builder.mul(inside, ir.Constant(i64, 4)))
-            offset.add_incoming(builder.add(offset, builder.select(ends, jump, ir.Constant(i64, 4))), body)
-            builder.branch(head)
-
-            builder.position_at_end(done)
-            for i in range(ROWS):
-                for j in range(vectors):
-                    place = builder.add(builder.mul(ldc, ir.Constant(i64, 4 * i)), ir.Constant(i64, 64 * j))
-                    pointer = builder.bitcast(builder.gep(c, [place]), vector.as_pointer())
-                    builder.store(sums[i][j], pointer, align=1)
+            block = cgutils.alloca_once(builder, ir.ArrayType(ir.IntType(64), 8))
+            for place, argument in enumerate(args):
+                builder.store(argument, cgutils.gep_inbounds(builder, block, 0, place))
+            kind = ir.FunctionType(ir.VoidType(), [block.type])
+            builder.call(ir.InlineAsm(kind, _assembly(vectors), constraint, side_effect=True), [block])
             return context.get_dummy_value()
 
         return types.void(*[types.intp] * 8), codegen
@@ -156,6 +149,7 @@ def runs_portable(a, first, pitch, segments, stride, packed, depth, acc):
 
 
 if HAS_VNNI:
+    llvm.initialize_native_asmparser()
     _tile1, _tile2 = _tile(1), _tile(2)
 
     @jit
