@@ -16,25 +16,25 @@ from accel_sim.engine.vector import LANES, store_eight
 
 
 @jit
-def frame(x, pads, zero, out):
-    """Copy (n, h, w, c) into a flat frame with `pads` (top, left, bottom, right) of the zero point around it."""
-    images, height, width, channels = x.shape
-    top, left, bottom, right = pads
+def frame(x, image, first, last, pads, zero, out):
+    """Copy rows ``first .. last`` of one image (n, h, w, c), padding rows included, between margins of the zero point.
+
+    `pads` is (top, left, bottom, right); row 0 is the first padding row.
+    """
+    height, width, channels = x.shape[1:]
+    top, left, right = pads[0], pads[1], pads[3]
     line = (width + left + right) * channels
     place = 0
-    for n in range(images):
-        out[place : place + top * line] = zero
-        place += top * line
-        for y in range(height):
+    for row in range(first, last):
+        y = row - top
+        if y < 0 or y >= height:
+            out[place : place + line] = zero
+        else:
             out[place : place + left * channels] = zero
-            place += left * channels
-            source = ((n * height + y) * width) * channels
-            copy_bytes(out.ctypes.data + place, x.ctypes.data + source, width * channels)
-            place += width * channels
-            out[place : place + right * channels] = zero
-            place += right * channels
-        out[place : place + bottom * line] = zero
-        place += bottom * line
+            source = x.ctypes.data + (image * height + y) * width * channels
+            copy_bytes(out.ctypes.data + place + left * channels, source, width * channels)
+            out[place + (left + width) * channels : place + line] = zero
+        place += line
 
 
 @jit
@@ -66,35 +66,30 @@ def conv_direct(
 ):  # fmt: skip
     """Convolution of stride and dilation one, ungrouped, weights without zero point, of some output rows.
 
-    `packed` holds ``kh`` runs, each padded to a multiple of four bytes; `out` is (images * oh * ow, channels).
+    `packed` holds ``kh`` runs, each padded to a multiple of four bytes; `out` is (images * oh * ow, channels). With few
+    channels a row of the product computes two pixels (see `direct_matrix`).
     """
-    images, height, width, channels = x.shape
+    images, width, channels = x.shape[0], x.shape[2], x.shape[3]
     kh = kernel[0]
     oh, ow = out_shape
     pitch = width + pads[1] + pads[3]
-    tall = height + pads[0] + pads[2]
-    framed = np.empty(images * tall * pitch * channels + (BLOCK + 2) * channels + 64, np.uint8)
-    frame(x, pads, zero, framed)
-    acc = np.empty((BLOCK, columns), np.int32)
+    framed = np.empty(((last_row - first_row + kh - 1) * pitch + BLOCK + 26) * channels + 64, np.uint8)
+    pixels = 2 if fixed.size <= columns // 2 else 1
+    products = np.empty((BLOCK // pixels, columns), np.int32)
+    acc = products.reshape((BLOCK, columns // pixels))
+    positions = (last_row - first_row) * pitch
     for n in range(images):
-        begin = n * tall * pitch
-        for position in range(first_row * pitch, last_row * pitch, BLOCK):
-            rows = min(BLOCK, last_row * pitch - position)
-            padded = -(-rows // 12) * 12
+        frame(x, n, first_row, last_row + kh - 1, pads, zero, framed)
+        for position in range(0, positions, BLOCK):
+            rows = min(BLOCK, positions - position)
+            padded = -(-rows // (12 * pixels)) * 12
             runs_times_matrix(
-                framed,
-                (begin + position) * channels,
-                channels,
-                kh,
-                pitch * channels,
-                packed,
-                depth,
-                acc[:padded],
-                portable,
-            )
+                framed, position * channels, pixels * channels, kh, pitch * channels, packed, depth,
+                products[:padded], portable,
+            )  # fmt: skip
             r = 0
             while r < rows:
-                y, x0 = (position + r) // pitch, (position + r) % pitch
+                y, x0 = first_row + (position + r) // pitch, (position + r) % pitch
                 count = min(rows - r, pitch - x0)
                 valid = min(count, ow - x0)
                 if valid > 0:

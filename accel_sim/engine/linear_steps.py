@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from accel_sim.engine import direct, linear
 from accel_sim.engine.layout import offset, stored_shape
-from accel_sim.engine.microkernel import pack, portable
+from accel_sim.engine.microkernel import LANES, pack, portable
 from accel_sim.engine.operands import Patch, Stage, bias_row, signed_weights, stage, view_positions
 from accel_sim.engine.requant import store_rows
 from accel_sim.model import Conv, ConvTranspose, Gemm, Graph, Node, View, Window
@@ -53,13 +53,38 @@ def group_of(
     return Group(packed, depth, columns, zero, _wrap((constant << shift) + bias))
 
 
+def direct_pixels(channels: int) -> int:
+    """Neighbouring output pixels that one row of the direct product computes: as many as fill a vector."""
+    return 2 if channels <= LANES // 2 else 1
+
+
 def direct_matrix(codes: NDArray[np.int8]) -> NDArray[np.int8]:
-    """Order weights (oc, ic, kh, kw) as ``kh`` runs of ``kw * ic`` rows, each padded to a multiple of four."""
-    channels, _, kh, _ = codes.shape
+    """Order weights (oc, ic, kh, kw) as ``kh`` runs of window rows, each padded to a multiple of four.
+
+    A row that computes several pixels sees as many more columns of the input; each pixel has its own share of the
+    vector's lanes, in which the weights are shifted by one input pixel.
+    """
+    channels, ic, kh, kw = codes.shape
+    pixels = direct_pixels(channels)
+    slot = LANES // pixels if pixels > 1 else channels
+    length = (kw + pixels - 1) * ic
     runs = codes.transpose(2, 3, 1, 0).reshape(kh, -1, channels)
-    padded = np.zeros((kh, -(-runs.shape[1] // 4) * 4, channels), np.int8)
-    padded[:, : runs.shape[1]] = runs
-    return padded.reshape(-1, channels)
+    padded = np.zeros((kh, -(-length // 4) * 4, pixels * slot), np.int8)
+    for pixel in range(pixels):
+        first = pixel * ic
+        padded[:, first : first + kw * ic, pixel * slot : pixel * slot + channels] = runs
+    return padded.reshape(-1, pixels * slot)
+
+
+def direct_group(
+    codes: NDArray[np.int8], zero: NDArray[np.int32], x_zero: int, bias: NDArray[np.int32], shift: int
+) -> Group:
+    """Pack the weights of a direct convolution; constants stay one per channel."""
+    matrix = direct_matrix(codes)
+    packed, depth, columns = pack(matrix)
+    plain = codes.reshape(codes.shape[0], -1).T
+    fixed = group_of(np.ascontiguousarray(plain), zero, x_zero, bias, shift).fixed
+    return Group(packed, depth, columns, zero, fixed)
 
 
 class _Linear:
@@ -122,7 +147,7 @@ class ConvStep(_Linear):
         size = self.channels // self.group
         groups = []
         if self.is_direct:
-            return [group_of(direct_matrix(codes), zero, self.x_zero, bias, self.shift)]
+            return [direct_group(codes, zero, self.x_zero, bias, self.shift)]
         for g in range(self.group):
             cut = slice(g * size, (g + 1) * size)
             matrix = codes[cut].transpose(2, 3, 1, 0).reshape(-1, size)

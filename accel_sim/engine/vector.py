@@ -6,7 +6,7 @@ from numba import types
 from numba.extending import intrinsic
 
 LANES = 8
-I8, I16, I32, I64 = (ir.IntType(n) for n in (8, 16, 32, 64))
+I1, I8, I16, I32, I64 = (ir.IntType(n) for n in (1, 8, 16, 32, 64))
 F32 = ir.FloatType()
 V8, V32 = (ir.VectorType(t, LANES) for t in (I8, I32))
 VF = ir.VectorType(F32, LANES)
@@ -22,6 +22,11 @@ def store(builder, value, address):
     builder.store(value, builder.inttoptr(address, value.type.as_pointer()), align=1)
 
 
+def constant(kind, value):
+    """Return a constant vector of equal values."""
+    return ir.Constant(kind, [value] * kind.count)
+
+
 def splat(builder, value, kind):
     """Return a vector of equal values."""
     undefined = ir.Constant(kind, ir.Undefined)
@@ -30,15 +35,16 @@ def splat(builder, value, kind):
     return builder.shuffle_vector(vector, undefined, ir.Constant(pick, [0] * kind.count))
 
 
-def requantised(builder, total, scale, floor, ceiling, add):
-    """Return the bytes ``rne(clamp(f32(total) * scale)) + add`` of eight accumulators."""
-    value = builder.fmul(builder.sitofp(total, VF), scale)
-    low, high = splat(builder, floor, VF), splat(builder, ceiling, VF)
+def requantised(builder, total, scale, floor, ceiling, add, lanes=LANES):
+    """Return the bytes ``rne(clamp(f32(total) * scale)) + add`` of a vector of accumulators."""
+    words, reals, codes = (ir.VectorType(t, lanes) for t in (I32, F32, I8))
+    value = builder.fmul(builder.sitofp(total, reals), scale)
+    low, high = splat(builder, floor, reals), splat(builder, ceiling, reals)
     value = builder.select(builder.fcmp_ordered(">", value, low), value, low)
     value = builder.select(builder.fcmp_ordered("<", value, high), value, high)
-    rounder = ir.Constant(VF, [12582912.0] * LANES)
+    rounder = constant(reals, 12582912.0)
     value = builder.fsub(builder.fadd(value, rounder), rounder)
-    return builder.trunc(builder.add(builder.fptosi(value, V32), splat(builder, add, V32)), V8)
+    return builder.trunc(builder.add(builder.fptosi(value, words), splat(builder, add, words)), codes)
 
 
 @intrinsic

@@ -43,9 +43,9 @@ def check(engine, inputs, rng, count):
             for name, value in expected.items():
                 assert changed[name].tobytes() == value.tobytes(), (fault, runner.policy, name)
     for runner in runners:
-        assert not runner.state[F.COUNTS].any()
-        assert not runner.state[F.DELTA].any()
-        assert not runner.state[F.MARK].any()
+        assert not runner.state[F.SPANS].any()
+        assert not runner.state[F.FLAGS].any()
+        assert not runner.state[F.TOUCHED].any()
         assert np.array_equal(runner.state[F.WORK], runner.state[F.GOLDEN])
         TAKEN[:] += runner.state[F.TALLY]
 
@@ -71,6 +71,6 @@ def test_every_strategy_is_taken() -> None:
     """Over the models above; a strategy that is never taken would be dead code that no comparison reaches."""
     model = load("hsi-unet-relu")
     check(model.engine, random_inputs(model.graph), np.random.default_rng(2), 5)
-    assert TAKEN[F.SPARSE_NODES] > 0
-    assert TAKEN[F.DENSE_NODES] > 0
+    assert TAKEN[F.SPARSE_ROWS] > 0
+    assert TAKEN[F.DENSE_ROWS] > 0
     assert TAKEN[F.LOCAL_NODES] > 0

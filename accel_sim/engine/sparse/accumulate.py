@@ -1,48 +1,46 @@
-"""Golden accumulators of the linear nodes, kept so that a fault only has to add to them."""
+"""Golden accumulators, computed once per image."""
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,call-arg,assignment,var-annotated"
 import numpy as np
 
 from accel_sim.engine.jit import jit
 from accel_sim.engine.sparse import fields as F
-from accel_sim.engine.sparse.scatter import spread
+from accel_sim.engine.sparse.follow import gather_pixel, pixel_entries
+from accel_sim.engine.sparse.plain import bias_of, grouped_sums
+from accel_sim.engine.sparse.vector import pixel_sums_16
 
 
 @jit
 def accumulate(state, number):
-    """Fill the golden accumulators of a linear node: every input is spread as if it had changed from the zero point."""
-    node, golden, acc, weights = state[F.NODES][number], state[F.GOLDEN], state[F.ACCUMULATORS], state[F.WEIGHTS]
-    mark, touched = state[F.MARK], state[F.TOUCHED]
-    offset, size = state[F.TENSORS][node[F.IN], F.OFFSET], state[F.TENSORS][node[F.IN], F.SIZE]
-    ih, iw, ic, icg, groups, row = node[F.IH], node[F.IW], node[F.IC], node[F.ICG], node[F.GROUP], node[F.ROW]
-    zero, shift, ocg = np.int32(node[F.X_ZERO]), np.int32(node[F.ACC_SHIFT]), node[F.OCG]
-    sums = acc[node[F.ACC] : node[F.ACC] + node[F.UNITS] * row]
-    sums[:] = 0
-    entries = np.empty((icg + 1, 2), np.int32)
-    for pixel in range(size // ic):
-        line = pixel // iw
-        for group in range(groups):
-            first = offset + pixel * ic + group * icg
-            filled = 0
-            for channel in range(0, icg, 1 if groups > 1 else 2):
-                value = np.int32(golden[first + channel]) - zero
-                index = channel
-                if groups == 1:
-                    value &= 0xFFFF
-                    if channel + 1 < icg:
-                        value |= (np.int32(golden[first + channel + 1]) - zero) << 16
-                    index = channel >> 1
-                if value != 0:
-                    entries[filled, 0], entries[filled, 1] = np.int32(value), np.int32(index)
-                    filled += 1
-            if filled:
-                spread(node, sums, weights, mark, touched, 0, line // ih, line % ih, pixel % iw, group, entries, filled)
-    mark[: node[F.UNITS]] = 0
-    bias = node[F.CHANNEL_INTS] + 2 * node[F.OC]
+    """Fill the accumulators of a linear node from the golden codes, bias included, in place.
+
+    An ungrouped node is followed as if every pixel had changed from the zero point.
+    """
+    node, sums = state[F.NODES][number], state[F.SUMS]
+    row, ic, oc = state[F.TENSORS][node[F.IN]], node[F.IC], node[F.OC]
+    offset, shift = row[F.OFFSET], np.int32(node[F.ACC_SHIFT])
+    entries, listed = state[F.ENTRIES].ctypes.data, state[F.LISTED].ctypes.data + 64
+    weights = state[F.WEIGHTS].ctypes.data + 2 * node[F.WEIGHT]
+    pixels = row[F.SIZE] // ic
+    flags = np.ones(pixels, np.uint8)
+    if node[F.GROUP] == 1:
+        blank = np.full(ic + 64, node[F.X_ZERO], np.uint8)
+        filled = np.int64(0)
+        for pixel in range(pixels):
+            place = state[F.GOLDEN].ctypes.data + offset + pixel * ic
+            count = pixel_entries(blank.ctypes.data, place, ic, entries + 8 * filled)
+            state[F.RANGES][pixel] = filled | count << 32
+            filled += count
     for unit in range(node[F.UNITS]):
-        channel = (unit % groups) * ocg
-        for o in range(ocg):
-            sums[unit * row + o] = (sums[unit * row + o] << shift) + state[F.INTS][bias + channel + o]
+        line, x = unit // node[F.OW], unit % node[F.OW]
+        if node[F.GROUP] > 1:
+            grouped_sums(node, state[F.GOLDEN], offset, state[F.WEIGHTS], line, x, sums)
+        else:
+            twos = gather_pixel(node, flags.ctypes.data, state[F.RANGES].ctypes.data, entries, listed, line, x)
+            pixel_sums_16(weights, listed, twos, oc, sums.ctypes.data)
+        first = node[F.ACC] + unit * node[F.ROW]
+        for channel in range(oc):
+            state[F.ACCUMULATORS][first + channel] = (sums[channel] << shift) + bias_of(node, state[F.INTS], channel)
 
 
 @jit

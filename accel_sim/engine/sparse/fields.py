@@ -4,8 +4,9 @@ A model is compiled once into integer tables (one row per node, one per tensor) 
 faulty run is one call into compiled code. Names below are column numbers.
 """
 
-# Tensor table: place of a stored tensor in the arenas of codes and of changes.
-OFFSET, SIZE, TENSOR_FIELDS = 0, 1, 2
+# Tensor table: place in the arenas of codes, bytes, channels of a pixel (the last axis), pixels of a row, rows, place in
+# the arena of flags. A tensor of rank two is rows of one pixel.
+OFFSET, SIZE, CHANNELS, WIDTH, ROWS, PIXELS, TENSOR_FIELDS = range(7)
 
 # Kinds of nodes. FOREIGN nodes are run by their step, outside compiled code; OUTPUT nodes only when their result is
 # wanted.
@@ -23,7 +24,7 @@ WEIGHT, ACC, UNITS, ACC_SHIFT = 24, 25, 26, 27
 MODE, SCALE, CHANNEL_INTS, STEP_PLACE, STEP_COUNT = 28, 29, 30, 31, 32
 LOW, HIGH, ZERO, BYTE, X_ZERO = 33, 34, 35, 36, 37
 # Dense form: packed weights, padded depth and columns, bytes of packed weights per group.
-PACKED, DEPTH, COLUMNS, PACKED_SIZE, FIXED, W_ZERO, DENSE_NS = 38, 39, 40, 41, 42, 43, 44
+PACKED, DEPTH, COLUMNS, PACKED_SIZE, FIXED, W_ZERO, DENSE_PS = 38, 39, 40, 41, 42, 43, 44
 # Tables and maps.
 TABLE, INDEX, COUNT, FILL = 45, 46, 47, 48
 FUSED, INCLUDE_PAD, DIRECT = 49, 50, 51
@@ -33,12 +34,15 @@ NODE_FIELDS = 52
 (
     GOLDEN,  # uint8: codes of the golden run, all tensors
     WORK,  # uint8: the same, with the changes of the current fault
-    CHANGES,  # int32: per tensor the positions that changed
-    COUNTS,  # int64: per tensor how many
+    FLAGS,  # uint8: one for every pixel of every tensor that has a changed code
+    SPANS,  # int64: per tensor the rows [first, last) that have flags
     ACCUMULATORS,  # int32: golden accumulators of the linear nodes
-    DELTA,  # int32: scratch, zero between nodes
-    MARK,  # uint8: scratch, zero between nodes
-    TOUCHED,  # int32: scratch
+    TOUCHED,  # uint8: scratch, zero between nodes: output pixels within reach of a change
+    ENTRIES,  # int64: scratch: the changed channel pairs of the current input, pixel by pixel
+    RANGES,  # int64: scratch: where a pixel's entries begin, and how many there are in the upper half
+    ROW_ENTRIES,  # int64: scratch: how many entries the rows of the current input have
+    LISTED,  # int64: scratch: the entries that reach one output pixel
+    SUMS,  # int32: scratch: one row of accumulators
     WEIGHTS,  # int16: weights minus their zero point, by input channel
     PACKED_WEIGHTS,  # int8: weights for the dense kernels
     TABLES,  # uint8: lookup tables
@@ -47,7 +51,7 @@ NODE_FIELDS = 52
     NODES,  # int64: node table
     TENSORS,  # int64: tensor table
     TALLY,  # int64: how often each strategy was taken, and the work it did
-) = range(16)
+) = range(19)
 
-# Columns of TALLY.
-SPARSE_NODES, DENSE_NODES, LOCAL_NODES, PRODUCTS, REQUANTISED, DENSE_PRODUCTS, TALLY_FIELDS = range(7)
+# Columns of TALLY: rows of linear nodes by strategy, other nodes; products and outputs of the first, products of the second.
+SPARSE_ROWS, DENSE_ROWS, GROUPED_ROWS, LOCAL_NODES, PRODUCTS, REQUANTISED, DENSE_PRODUCTS, TALLY_FIELDS = range(8)

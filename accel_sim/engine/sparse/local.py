@@ -1,4 +1,4 @@
-"""Changed codes through nodes whose outputs depend on few inputs: tables, pools, joins and moves."""
+"""Changed pixels through nodes whose outputs depend on few inputs: tables, pools, joins and moves."""
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,call-arg,assignment,var-annotated"
 import numpy as np
@@ -6,212 +6,228 @@ import numpy as np
 from accel_sim.engine.jit import jit
 from accel_sim.engine.requant import ROUNDER
 from accel_sim.engine.sparse import fields as F
-from accel_sim.engine.sparse.scatter import channel_code, record
+from accel_sim.engine.sparse.follow import channel_code
+from accel_sim.engine.sparse.reach import differs, flagged, reach, widen
+from accel_sim.engine.sparse.vector import lowest_bit
 
 
 @jit
 def lookup(state, number):
     """One table for every code."""
-    node, tensors, work = state[F.NODES][number], state[F.TENSORS], state[F.WORK]
-    source, target, table = node[F.IN], node[F.OUT], node[F.TABLE]
-    golden, changes, counts = state[F.GOLDEN], state[F.CHANGES], state[F.COUNTS]
-    out = tensors[target, F.OFFSET]
-    found = counts[target]
-    offset = tensors[source, F.OFFSET]
-    for i in range(counts[source]):
-        position = np.int64(changes[offset + i])
-        found = record(golden, work, changes, found, out, position, state[F.TABLES][table + work[offset + position]])
-    counts[target] = found
+    node, work, tables = state[F.NODES][number], state[F.WORK], state[F.TABLES]
+    target, table = node[F.OUT], node[F.TABLE]
+    row, spans = state[F.TENSORS][node[F.IN]], state[F.SPANS]
+    channels, width, out = row[F.CHANNELS], row[F.WIDTH], state[F.TENSORS][target, F.OFFSET]
+    source, out_flags = state[F.FLAGS].ctypes.data + row[F.PIXELS], state[F.TENSORS][target, F.PIXELS]
+    golden, flags = state[F.GOLDEN], state[F.FLAGS]
+    for line in range(spans[node[F.IN], 0], spans[node[F.IN], 1]):
+        found = False
+        for x in range(0, width, 64):
+            mask = flagged(source + line * width, x, width)
+            while mask:
+                pixel = line * width + x + lowest_bit(mask)
+                mask &= mask - 1
+                first = pixel * channels
+                differ = False
+                for c in range(first, first + channels):
+                    code = tables[table + np.int64(work[row[F.OFFSET] + c])]
+                    work[out + c] = code
+                    differ |= code != golden[out + c]
+                if differ:
+                    flags[out_flags + pixel] = 1
+                    found = True
+        if found:
+            widen(spans, target, line)
 
 
 @jit
 def pair(state, number):
     """One table for every pair of codes at the same position."""
-    node, tensors, work = state[F.NODES][number], state[F.TENSORS], state[F.WORK]
+    node, work, tables, spans = state[F.NODES][number], state[F.WORK], state[F.TABLES], state[F.SPANS]
     target, table = node[F.OUT], node[F.TABLE]
-    golden, changes, counts = state[F.GOLDEN], state[F.CHANGES], state[F.COUNTS]
-    out = tensors[target, F.OFFSET]
-    found = counts[target]
-    first, second = tensors[node[F.IN], F.OFFSET], tensors[node[F.IN2], F.OFFSET]
-    sides = 1 if node[F.IN] == node[F.IN2] else 2
-    for side in range(sides):
-        source = node[F.IN] if side == 0 else node[F.IN2]
-        offset = tensors[source, F.OFFSET]
-        for i in range(counts[source]):
-            position = np.int64(changes[offset + i])
-            entry = np.int64(work[first + position]) * 256 + np.int64(work[second + position])
-            found = record(golden, work, changes, found, out, position, state[F.TABLES][table + entry])
-    counts[target] = found
-
-
-@jit
-def window_reach(position, stride, before, dilation, kernel, extent):
-    """First and last output position whose window may hold an input position (dilation is checked by the caller)."""
-    last = min((position + before) // stride, extent - 1)
-    reach = (kernel - 1) * dilation
-    first = max(-((-(position + before - reach)) // stride), 0)
-    return first, last
+    one, other = state[F.TENSORS][node[F.IN]], state[F.TENSORS][node[F.IN2]]
+    channels, width, out = one[F.CHANNELS], one[F.WIDTH], state[F.TENSORS][target, F.OFFSET]
+    flags, out_flags, golden = state[F.FLAGS], state[F.TENSORS][target, F.PIXELS], state[F.GOLDEN]
+    for side in range(1 if node[F.IN] == node[F.IN2] else 2):
+        source, place = (node[F.IN], one[F.PIXELS]) if side == 0 else (node[F.IN2], other[F.PIXELS])
+        for line in range(spans[source, 0], spans[source, 1]):
+            found = False
+            for pixel in range(line * width, (line + 1) * width):
+                if flags[place + pixel] == 0:
+                    continue
+                first = pixel * channels
+                differ = False
+                for c in range(first, first + channels):
+                    entry = np.int64(work[one[F.OFFSET] + c]) * 256 + np.int64(work[other[F.OFFSET] + c])
+                    code = tables[table + entry]
+                    work[out + c] = code
+                    differ |= code != golden[out + c]
+                if differ:
+                    flags[out_flags + pixel] = 1
+                    found = True
+            if found:
+                widen(spans, target, line)
 
 
 @jit
 def max_pool(state, number):
-    """Largest code of every window that holds a changed one."""
-    node, tensors, work = state[F.NODES][number], state[F.TENSORS], state[F.WORK]
-    source, target = node[F.IN], node[F.OUT]
-    golden, changes, counts = state[F.GOLDEN], state[F.CHANGES], state[F.COUNTS]
-    out = tensors[target, F.OFFSET]
-    found = counts[target]
-    offset = tensors[source, F.OFFSET]
-    ih, iw, ic, oh, ow = node[F.IH], node[F.IW], node[F.IC], node[F.OH], node[F.OW]
-    kh, kw, sh, sw, dh, dw = node[F.KH], node[F.KW], node[F.SH], node[F.SW], node[F.DH], node[F.DW]
-    low, image = np.int64(-ic), np.int64(0)
-    first_y, last_y, first_x, last_x = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
-    for i in range(counts[source]):
-        position = np.int64(changes[offset + i])
-        if position < low or position >= low + ic:  # changes come in runs of one pixel
-            pixel = position // ic
-            low = pixel * ic
-            image, rest = pixel // (ih * iw), pixel % (ih * iw)
-            first_y, last_y = window_reach(rest // iw, sh, node[F.TOP], dh, kh, oh)
-            first_x, last_x = window_reach(rest % iw, sw, node[F.LEFT], dw, kw, ow)
-        channel = position - low
-        for oy in range(first_y, last_y + 1):
-            for ox in range(first_x, last_x + 1):
-                best = np.uint8(0)
-                for ky in range(kh):
-                    y = oy * sh - node[F.TOP] + ky * dh
-                    if y < 0 or y >= ih:
-                        continue
-                    for kx in range(kw):
-                        x = ox * sw - node[F.LEFT] + kx * dw
-                        if 0 <= x < iw:
-                            best = max(best, work[offset + ((image * ih + y) * iw + x) * ic + channel])
-                found = record(golden, work, changes, found, out, ((image * oh + oy) * ow + ox) * ic + channel, best)
-    counts[target] = found
+    """Largest codes of every window that holds a changed pixel."""
+    node, work, touched = state[F.NODES][number], state[F.WORK], state[F.TOUCHED]
+    target, ic, ih, iw = node[F.OUT], node[F.IC], node[F.IH], node[F.IW]
+    offset, out = state[F.TENSORS][node[F.IN], F.OFFSET], state[F.TENSORS][target, F.OFFSET]
+    golden, flags, spans = state[F.GOLDEN].ctypes.data, state[F.FLAGS], state[F.SPANS]
+    out_flags = state[F.TENSORS][target, F.PIXELS]
+    first, last = reach(state, number)
+    for pixel in range(first * node[F.OW], last * node[F.OW]):
+        if touched[pixel] == 0:
+            continue
+        touched[pixel] = 0
+        line, x = pixel // node[F.OW], pixel % node[F.OW]
+        image, y = line // node[F.OH], line % node[F.OH]
+        best = work[out + pixel * ic : out + (pixel + 1) * ic]
+        best[:] = 0
+        for ky in range(node[F.KH]):
+            iy = y * node[F.SH] - node[F.TOP] + ky * node[F.DH]
+            if iy < 0 or iy >= ih:
+                continue
+            for kx in range(node[F.KW]):
+                ix = x * node[F.SW] - node[F.LEFT] + kx * node[F.DW]
+                if 0 <= ix < iw:
+                    place = offset + ((image * ih + iy) * iw + ix) * ic
+                    codes = work[place : place + ic]
+                    for c in range(ic):
+                        best[c] = max(best[c], codes[c])
+        if differs(golden + out + pixel * ic, work.ctypes.data + out + pixel * ic, ic):
+            flags[out_flags + pixel] = 1
+            widen(spans, target, pixel // node[F.OW])
 
 
 @jit
 def average_pool(state, number):
-    """Fused means of every window that holds a changed code, in the order of the dense kernel."""
-    node, tensors, work, floats = state[F.NODES][number], state[F.TENSORS], state[F.WORK], state[F.FLOATS]
-    source, target = node[F.IN], node[F.OUT]
-    golden, changes, counts = state[F.GOLDEN], state[F.CHANGES], state[F.COUNTS]
-    out = tensors[target, F.OFFSET]
-    found = counts[target]
-    offset, real = tensors[source, F.OFFSET], node[F.SCALE]
-    ih, iw, ic, oh, ow = node[F.IH], node[F.IW], node[F.IC], node[F.OH], node[F.OW]
-    kh, kw, sh, sw, dh, dw = node[F.KH], node[F.KW], node[F.SH], node[F.SW], node[F.DH], node[F.DW]
-    scale, zero = floats[real + 256], np.int32(node[F.ZERO])
-    for i in range(counts[source]):
-        position = np.int64(changes[offset + i])
-        pixel, channel = position // ic, position % ic
-        image, rest = pixel // (ih * iw), pixel % (ih * iw)
-        first_y, last_y = window_reach(rest // iw, sh, node[F.TOP], dh, kh, oh)
-        first_x, last_x = window_reach(rest % iw, sw, node[F.LEFT], dw, kw, ow)
-        for oy in range(first_y, last_y + 1):
-            for ox in range(first_x, last_x + 1):
-                total, count = np.float32(0), 0
-                for ky in range(kh):
-                    y = oy * sh - node[F.TOP] + ky * dh
-                    for kx in range(kw):
-                        x = ox * sw - node[F.LEFT] + kx * dw
-                        if 0 <= y < ih and 0 <= x < iw:
-                            total += floats[real + work[offset + ((image * ih + y) * iw + x) * ic + channel]]
-                            count += 1
-                        elif node[F.INCLUDE_PAD] and y < ih + node[F.BOTTOM] and x < iw + node[F.RIGHT]:
-                            count += 1
-                value = (total / np.float32(count)) / scale + np.float32(zero)
-                value = min(max(value, np.float32(node[F.LOW])), np.float32(node[F.HIGH]))
-                code = np.int32((value + ROUNDER) - ROUNDER) + np.int32(node[F.BYTE])
-                found = record(
-                    golden, work, changes, found, out, ((image * oh + oy) * ow + ox) * ic + channel, np.uint8(code)
-                )
-    counts[target] = found
+    """Fused means of every window that holds a changed pixel, in the order of the dense kernel."""
+    node, work, touched, floats = state[F.NODES][number], state[F.WORK], state[F.TOUCHED], state[F.FLOATS]
+    target, ic = node[F.OUT], node[F.IC]
+    offset, out = state[F.TENSORS][node[F.IN], F.OFFSET], state[F.TENSORS][target, F.OFFSET]
+    scale, zero = floats[node[F.SCALE] + 256], np.int32(node[F.ZERO])
+    golden, flags, spans = state[F.GOLDEN].ctypes.data, state[F.FLAGS], state[F.SPANS]
+    out_flags = state[F.TENSORS][target, F.PIXELS]
+    first, last = reach(state, number)
+    for pixel in range(first * node[F.OW], last * node[F.OW]):
+        if touched[pixel] == 0:
+            continue
+        touched[pixel] = 0
+        for channel in range(ic):
+            total, count = window_total(node, work, offset, floats, pixel, channel)
+            value = (total / np.float32(count)) / scale + np.float32(zero)
+            value = min(max(value, np.float32(node[F.LOW])), np.float32(node[F.HIGH]))
+            code = np.int32((value + ROUNDER) - ROUNDER) + np.int32(node[F.BYTE])
+            work[out + pixel * ic + channel] = np.uint8(code)
+        if differs(golden + out + pixel * ic, work.ctypes.data + out + pixel * ic, ic):
+            flags[out_flags + pixel] = 1
+            widen(spans, target, pixel // node[F.OW])
+
+
+@jit
+def window_total(node, work, offset, floats, pixel, channel):
+    """Float32 sum of the real values in a window, tap by tap, and the number of them that counts."""
+    line, x = pixel // node[F.OW], pixel % node[F.OW]
+    image, y = line // node[F.OH], line % node[F.OH]
+    ih, iw = node[F.IH], node[F.IW]
+    total, count = np.float32(0), 0
+    for ky in range(node[F.KH]):
+        iy = y * node[F.SH] - node[F.TOP] + ky * node[F.DH]
+        for kx in range(node[F.KW]):
+            ix = x * node[F.SW] - node[F.LEFT] + kx * node[F.DW]
+            if 0 <= iy < ih and 0 <= ix < iw:
+                code = work[offset + ((image * ih + iy) * iw + ix) * node[F.IC] + channel]
+                total += floats[node[F.SCALE] + np.int64(code)]
+                count += 1
+            elif node[F.INCLUDE_PAD] and iy < ih + node[F.BOTTOM] and ix < iw + node[F.RIGHT]:
+                count += 1
+    return total, count
 
 
 @jit
 def global_pool(state, number):
     """Correct the sum over all positions by the differences and requantise it once a channel."""
-    node, tensors, work = state[F.NODES][number], state[F.TENSORS], state[F.WORK]
-    delta, mark, touched = state[F.DELTA], state[F.MARK], state[F.TOUCHED]
+    node, golden, work = state[F.NODES][number], state[F.GOLDEN], state[F.WORK]
     source, target = node[F.IN], node[F.OUT]
-    golden, changes, counts = state[F.GOLDEN], state[F.CHANGES], state[F.COUNTS]
-    out = tensors[target, F.OFFSET]
-    found = counts[target]
-    offset, ic, size = tensors[source, F.OFFSET], node[F.IC], node[F.IH] * node[F.IW]
-    count = 0
-    for i in range(counts[source]):
-        position = np.int64(changes[offset + i])
-        unit = position // (size * ic) * ic + position % ic
-        delta[unit] += np.int32(work[offset + position]) - np.int32(golden[offset + position])
-        if mark[unit] == 0:
-            mark[unit] = 1
-            touched[count] = unit
-            count += 1
-    for t in range(count):
-        unit = np.int64(touched[t])
-        mark[unit] = 0
-        total = np.int32(state[F.ACCUMULATORS][node[F.ACC] + unit] + delta[unit])
-        delta[unit] = 0
-        found = record(
-            golden,
-            work,
-            changes,
-            found,
-            out,
-            unit,
-            channel_code(node, state[F.INTS], state[F.FLOATS], unit % ic, total),
-        )
-    counts[target] = found
+    row, out, ic = state[F.TENSORS][source], state[F.TENSORS][target], node[F.IC]
+    size = node[F.IH] * node[F.IW]
+    totals = np.zeros(out[F.SIZE], np.int32)
+    for line in range(state[F.SPANS][source, 0], state[F.SPANS][source, 1]):
+        for pixel in range(line * row[F.WIDTH], (line + 1) * row[F.WIDTH]):
+            if state[F.FLAGS][row[F.PIXELS] + pixel]:
+                unit, first = pixel // size * ic, row[F.OFFSET] + pixel * ic
+                for c in range(ic):
+                    totals[unit + c] += np.int32(work[first + c]) - np.int32(golden[first + c])
+    for unit in range(totals.size):
+        if totals[unit] != 0:
+            total = np.int32(state[F.ACCUMULATORS][node[F.ACC] + unit] + totals[unit])
+            code = channel_code(node, state[F.INTS], state[F.FLOATS], unit % ic, total)
+            work[out[F.OFFSET] + unit] = code
+            if code != golden[out[F.OFFSET] + unit]:
+                pixel = unit // out[F.CHANNELS]
+                state[F.FLAGS][out[F.PIXELS] + pixel] = 1
+                widen(state[F.SPANS], target, pixel // out[F.WIDTH])
 
 
 @jit
 def join(state, number):
     """Concatenation: each input fills its slice of the output, through a table where its scale differs."""
-    node, tensors, ints = state[F.NODES][number], state[F.TENSORS], state[F.INTS]
-    target = node[F.OUT]
-    golden, changes, counts = state[F.GOLDEN], state[F.CHANGES], state[F.COUNTS]
-    work = state[F.WORK]
-    out = tensors[target, F.OFFSET]
-    found = counts[target]
+    node, ints, work, golden = state[F.NODES][number], state[F.INTS], state[F.WORK], state[F.GOLDEN]
+    target, tables = node[F.OUT], state[F.TABLES]
+    outer, flags, spans = state[F.TENSORS][target], state[F.FLAGS], state[F.SPANS]
+    out, width = outer[F.OFFSET], outer[F.CHANNELS]
     for part in range(node[F.COUNT]):
         # Five numbers per input: tensor, table (or -1), block length in the input, in the output, start in the output.
         place = node[F.INDEX] + 5 * part
         source, table = np.int64(ints[place]), np.int64(ints[place + 1])
         block, pitch, start = np.int64(ints[place + 2]), np.int64(ints[place + 3]), np.int64(ints[place + 4])
-        offset = tensors[source, F.OFFSET]
-        low, shift = np.int64(0), start  # changes come in runs: divide only where a run leaves its block
-        for i in range(counts[source]):
-            position = np.int64(changes[offset + i])
-            if position < low or position >= low + block:
-                low = position // block * block
-                shift = position // block * pitch + start - low
-            code = work[offset + position]
-            if table >= 0:
-                code = state[F.TABLES][table + code]
-            found = record(golden, work, changes, found, out, position + shift, code)
-    counts[target] = found
+        row = state[F.TENSORS][source]
+        channels = row[F.CHANNELS]
+        for line in range(state[F.SPANS][source, 0], state[F.SPANS][source, 1]):
+            for x in range(0, row[F.WIDTH], 64):
+                mask = flagged(flags.ctypes.data + row[F.PIXELS] + line * row[F.WIDTH], x, row[F.WIDTH])
+                while mask:
+                    first = (line * row[F.WIDTH] + x + lowest_bit(mask)) * channels
+                    mask &= mask - 1
+                    last = first // block * pitch + start + first % block  # a pixel never straddles two blocks
+                    differ = False
+                    for c in range(channels):
+                        code = work[row[F.OFFSET] + first + c]
+                        if table >= 0:
+                            code = tables[table + np.int64(code)]
+                        work[out + last + c] = code
+                        differ |= code != golden[out + last + c]
+                    if differ:
+                        flags[outer[F.PIXELS] + last // width] = 1
+                        widen(spans, target, last // width // outer[F.WIDTH])
 
 
 @jit
 def move(state, number):
     """Codes that change place: the inverse map lists, for every input position, the outputs that copy it."""
-    node, tensors, ints = state[F.NODES][number], state[F.TENSORS], state[F.INTS]
+    node, ints, work, golden = state[F.NODES][number], state[F.INTS], state[F.WORK], state[F.GOLDEN]
     source, target, table = node[F.IN], node[F.OUT], node[F.TABLE]
-    golden, changes, counts = state[F.GOLDEN], state[F.CHANGES], state[F.COUNTS]
-    work = state[F.WORK]
-    out = tensors[target, F.OFFSET]
-    found = counts[target]
-    offset = tensors[source, F.OFFSET]
-    starts, copies = node[F.INDEX], node[F.INDEX] + tensors[source, F.SIZE] + 1
-    for i in range(counts[source]):
-        position = np.int64(changes[offset + i])
-        code = work[offset + position]
-        if table >= 0:
-            code = state[F.TABLES][table + code]
-        if node[F.COUNT] == 0:
-            found = record(golden, work, changes, found, out, position, code)
-            continue
-        for k in range(ints[starts + position], ints[starts + position + 1]):
-            found = record(golden, work, changes, found, out, np.int64(ints[copies + k]), code)
-    counts[target] = found
+    row, outer, flags, spans = state[F.TENSORS][source], state[F.TENSORS][target], state[F.FLAGS], state[F.SPANS]
+    out, width = outer[F.OFFSET], outer[F.CHANNELS]
+    starts, copies = node[F.INDEX], node[F.INDEX] + row[F.SIZE] + 1
+    for line in range(state[F.SPANS][source, 0], state[F.SPANS][source, 1]):
+        for pixel in range(line * row[F.WIDTH], (line + 1) * row[F.WIDTH]):
+            if flags[row[F.PIXELS] + pixel] == 0:
+                continue
+            for position in range(pixel * row[F.CHANNELS], (pixel + 1) * row[F.CHANNELS]):
+                code = work[row[F.OFFSET] + position]
+                if code == golden[row[F.OFFSET] + position]:
+                    continue
+                if table >= 0:
+                    code = state[F.TABLES][table + np.int64(code)]
+                first = 0 if node[F.COUNT] == 0 else np.int64(ints[starts + position])
+                last = 1 if node[F.COUNT] == 0 else np.int64(ints[starts + position + 1])
+                for k in range(first, last):
+                    place = position if node[F.COUNT] == 0 else np.int64(ints[copies + k])
+                    work[out + place] = code
+                    if code != golden[out + place]:
+                        flags[outer[F.PIXELS] + place // width] = 1
+                        widen(spans, target, place // width // outer[F.WIDTH])

@@ -4,38 +4,100 @@
 import numpy as np
 
 from accel_sim.engine.jit import jit
+from accel_sim.engine.microkernel import copy_bytes
 from accel_sim.engine.sparse import fields as F
 from accel_sim.engine.sparse.dense import recompute
+from accel_sim.engine.sparse.follow import collect, follow_rows
 from accel_sim.engine.sparse.local import average_pool, global_pool, join, lookup, max_pool, move, pair
-from accel_sim.engine.sparse.scatter import scatter_changes, settle_rows
+from accel_sim.engine.sparse.plain import recompute_grouped
+from accel_sim.engine.sparse.reach import flagged, reach
+from accel_sim.engine.sparse.vector import count_bits
 
-# The cost model, in nanoseconds on the machine of docs/performance.md: only the ratio of the two sides matters.
-PER_CHANGE, PER_TAP, PER_PRODUCT, PER_ROW, PER_OUTPUT = 10.0, 2.0, 0.5, 16.0, 1.0
-
-
-@jit
-def sparse_cost(node, changed):
-    """Estimate the cost of following `changed` codes through a linear node, in nanoseconds."""
-    taps = node[F.KH] * node[F.KW]
-    reached = taps if node[F.KIND] == F.TRANSPOSED else max(taps // (node[F.SH] * node[F.SW]), 1)
-    products = changed * (PER_CHANGE + reached * (PER_TAP + PER_PRODUCT * node[F.ROW]))
-    rows = min(node[F.UNITS], changed * min(reached, 2))  # neighbouring changes reach the same rows
-    return products + rows * (PER_ROW + PER_OUTPUT * node[F.OCG])
+# The cost model: picoseconds per touched pixel, per vector of its outputs, per entry of its window, per entry and vector
+# of outputs. Measured on the machine of docs/performance.md; only the ratio to DENSE_PS of a node matters.
+PER_PIXEL, PER_VECTOR, PER_ENTRY, PER_PRODUCT = 18_000, 3_000, 900, 500
 
 
 @jit
 def has_change(state, node):
     """Whether any input of a node changed."""
-    counts = state[F.COUNTS]
+    spans = state[F.SPANS]
     kind = node[F.KIND]
     if kind == F.OUTPUT:
         return False
     if kind == F.JOIN or kind == F.FOREIGN:
         for part in range(node[F.COUNT]):
-            if counts[state[F.INTS][node[F.INDEX] + 5 * part]] > 0:
+            if spans[state[F.INTS][node[F.INDEX] + 5 * part], 1] > 0:
                 return True
         return False
-    return counts[node[F.IN]] > 0 or (node[F.IN2] >= 0 and counts[node[F.IN2]] > 0)
+    return spans[node[F.IN], 1] > 0 or (node[F.IN2] >= 0 and spans[node[F.IN2], 1] > 0)
+
+
+@jit
+def follow_cost(node, touched, entries, line):
+    """Estimate what following the differences into one output row costs, in picoseconds.
+
+    `touched` is the address of the row's marks, `entries` holds the entries of each input row. Every entry is taken to
+    reach as many output pixels of the row as the window is wide.
+    """
+    pixels = np.int64(0)
+    for x in range(0, node[F.OW], 64):
+        pixels += count_bits(flagged(touched, x, node[F.OW]))
+    image, y = line // node[F.OH], line % node[F.OH]
+    if node[F.KIND] == F.TRANSPOSED:
+        first, last, taps = (y + node[F.TOP]) // node[F.SH], (y + node[F.TOP]) // node[F.SH] + 1, node[F.KW]
+    else:
+        first = y * node[F.SH] - node[F.TOP]
+        last, taps = first + (node[F.KH] - 1) * node[F.DH] + 1, max(node[F.KW] // node[F.SW], 1)
+    total = np.int64(0)
+    for iy in range(max(first, 0), min(last, node[F.IH])):
+        total += entries[image * node[F.IH] + iy]
+    vectors = -(-node[F.OC] // 16)
+    return pixels * (PER_PIXEL + PER_VECTOR * vectors) + total * taps * (PER_ENTRY + PER_PRODUCT * vectors)
+
+
+@jit
+def whole_is_cheaper(node, touched, entries, first, last):
+    """Whether recomputing all rows costs less than following the differences into rows ``first .. last``."""
+    cost = np.int64(0)
+    for line in range(first, last):
+        cost += follow_cost(node, touched.ctypes.data + line * node[F.OW], entries, line)
+    return cost > node[F.UNITS] // node[F.OW] * node[F.DENSE_PS]
+
+
+@jit
+def linear(state, number, portable, policy):
+    """Bring a linear node up to date, stretches of rows by the cheaper strategy.
+
+    A node without golden accumulators is always recomputed.
+    """
+    node, touched, entries = state[F.NODES][number], state[F.TOUCHED], state[F.ROW_ENTRIES]
+    first, last = reach(state, number)
+    if last == 0:
+        return
+    if node[F.GROUP] > 1:
+        recompute_grouped(state, number, first, last)
+        return
+    width = node[F.OW]
+    if node[F.ACC] < 0:
+        policy = 2
+    if policy != 2:
+        collect(state, number)
+    everything = policy == 2
+    if policy == 0 and not node[F.DIRECT]:
+        everything = whole_is_cheaper(node, touched, entries, first, last)
+    start, dense = first, False
+    for line in range(first, last + 1):
+        wanted = everything
+        if line < last and policy == 0 and node[F.DIRECT]:
+            wanted = follow_cost(node, touched.ctypes.data + line * width, entries, line) > node[F.DENSE_PS]
+        if line == last or wanted != dense:
+            if start < line and dense:
+                recompute(state, number, start, line, portable)
+                touched[start * width : line * width] = 0
+            elif start < line:
+                follow_rows(state, number, start, line)
+            start, dense = line, wanted
 
 
 @jit
@@ -60,15 +122,7 @@ def propagate(state, first, stop, portable, policy):
         if kind == F.FOREIGN:
             return number
         if kind == F.LINEAR or kind == F.TRANSPOSED:
-            cost = sparse_cost(node, state[F.COUNTS][node[F.IN]])
-            if policy == 2 or (policy == 0 and cost > node[F.DENSE_NS]):
-                state[F.TALLY][F.DENSE_NODES] += 1
-                if node[F.PACKED] < 0:
-                    return number
-                recompute(state, number, portable)
-            else:
-                state[F.TALLY][F.SPARSE_NODES] += 1
-                settle_rows(state, number, scatter_changes(state, number))
+            linear(state, number, portable, policy)
             continue
         state[F.TALLY][F.LOCAL_NODES] += 1
         if kind == F.LOOKUP:
@@ -90,37 +144,43 @@ def propagate(state, first, stop, portable, policy):
 
 @jit
 def undo(state):
-    """Restore the golden codes of everything that changed; costs what changed."""
-    golden, work, changes, counts, tensors = (
-        state[F.GOLDEN],
-        state[F.WORK],
-        state[F.CHANGES],
-        state[F.COUNTS],
-        state[F.TENSORS],
-    )
-    for tensor in range(counts.size):
-        offset = tensors[tensor, F.OFFSET]
-        for i in range(counts[tensor]):
-            place = offset + changes[offset + i]
-            work[place] = golden[place]
-        counts[tensor] = 0
+    """Restore the golden codes of every row that has flags, and clear the flags."""
+    spans, flags = state[F.SPANS], state[F.FLAGS]
+    golden, work = state[F.GOLDEN].ctypes.data, state[F.WORK].ctypes.data
+    for tensor in range(spans.shape[0]):
+        row = state[F.TENSORS][tensor]
+        width = row[F.WIDTH]
+        for line in range(spans[tensor, 0], spans[tensor, 1]):
+            place = row[F.OFFSET] + line * width * row[F.CHANNELS]
+            copy_bytes(work + place, golden + place, width * row[F.CHANNELS])
+            flags[row[F.PIXELS] + line * width : row[F.PIXELS] + (line + 1) * width] = 0
+        spans[tensor, 0], spans[tensor, 1] = 0, 0
+
+
+@jit
+def changed_codes(state, tensor):
+    """Count the codes of a tensor that differ from the golden run."""
+    golden, work, row = state[F.GOLDEN], state[F.WORK], state[F.TENSORS][tensor]
+    line = row[F.WIDTH] * row[F.CHANNELS]
+    first, last = state[F.SPANS][tensor, 0] * line, state[F.SPANS][tensor, 1] * line
+    total = 0
+    for place in range(row[F.OFFSET] + first, row[F.OFFSET] + last):
+        total += golden[place] != work[place]
+    return total
 
 
 @jit
 def changed_decisions(state, tensor, classes, limit):
     """Count the pixels whose largest class changed; `limit` is the number of golden decisions.
 
-    The tensor is channels last; on equal codes the first class wins. A pixel with several changed codes counts once.
+    The tensor is channels last; on equal codes the first class wins.
     """
-    golden, work, mark = state[F.GOLDEN], state[F.WORK], state[F.MARK]
-    offset = state[F.TENSORS][tensor, F.OFFSET]
+    golden, work, row = state[F.GOLDEN], state[F.WORK], state[F.TENSORS][tensor]
     total = 0
-    for i in range(state[F.COUNTS][tensor]):
-        pixel = np.int64(state[F.CHANGES][offset + i]) // classes
-        if mark[pixel]:
+    for pixel in range(state[F.SPANS][tensor, 0] * row[F.WIDTH], state[F.SPANS][tensor, 1] * row[F.WIDTH]):
+        if state[F.FLAGS][row[F.PIXELS] + pixel] == 0:
             continue
-        mark[pixel] = 1
-        first = offset + pixel * classes
+        first = row[F.OFFSET] + pixel * classes
         before, after = 0, 0
         for c in range(1, classes):
             if golden[first + c] > golden[first + before]:
@@ -128,6 +188,4 @@ def changed_decisions(state, tensor, classes, limit):
             if work[first + c] > work[first + after]:
                 after = c
         total += before != after
-    for i in range(state[F.COUNTS][tensor]):
-        mark[np.int64(state[F.CHANGES][offset + i]) // classes] = 0
     return min(total, limit)

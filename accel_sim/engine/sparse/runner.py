@@ -14,10 +14,19 @@ from accel_sim.engine.linear_steps import ConvStep, ConvTransposeStep, GemmStep
 from accel_sim.engine.microkernel import portable
 from accel_sim.engine.operands import Patch, bias_row, check_flips, view_positions
 from accel_sim.engine.sparse import fields as F
-from accel_sim.engine.sparse.accumulate import accumulate, accumulate_pool
-from accel_sim.engine.sparse.dense import note_differences
-from accel_sim.engine.sparse.propagate import changed_decisions, propagate, undo
-from accel_sim.engine.sparse.strike import strike_bias, strike_code, strike_weight
+from accel_sim.engine.sparse.attach import handles
+from accel_sim.engine.sparse.entry import (
+    count_changed_codes,
+    count_changed_decisions,
+    run_accumulate,
+    run_accumulate_pool,
+    run_check_rows,
+    run_propagate,
+    run_strike_bias,
+    run_strike_code,
+    run_strike_weight,
+    run_undo,
+)
 from accel_sim.engine.sparse.tables import Tables
 from accel_sim.model import View
 
@@ -30,25 +39,30 @@ MODEL, DIFFERENCES, DENSE = 0, 1, 2
 class Scratch:
     """Working space of a faulty run: empty between runs, so that the runners of one thread can share it."""
 
-    changes: Array
-    counts: Array
-    delta: Array
-    mark: Array
+    flags: Array
+    spans: Array
     touched: Array
+    entries: Array
+    ranges: Array
+    row_entries: Array
+    listed: Array
+    sums: Array
     tally: Array
 
 
 def make_scratch(tables: Tables) -> Scratch:
     """Reserve working space for a model."""
-    largest = int(tables.tensors[:, F.SIZE].max(initial=1))
-    size = max(tables.scratch, largest) + 16
+    pixels = int((tables.tensors[:, F.ROWS] * tables.tensors[:, F.WIDTH]).max(initial=1)) + 64
     return Scratch(
-        np.zeros(tables.codes + 16, np.int32),
-        np.zeros(len(tables.numbers), np.int64),
-        np.zeros(size, np.int32),
-        np.zeros(size, np.uint8),
-        np.zeros(size, np.int32),
-        np.zeros(F.TALLY_FIELDS, np.int64),
+        flags=np.zeros(tables.pixels + 64, np.uint8),
+        spans=np.zeros((len(tables.numbers), 2), np.int64),
+        touched=np.zeros(pixels, np.uint8),
+        entries=np.zeros(tables.entries + 16, np.int64),
+        ranges=np.zeros(pixels, np.int64),
+        row_entries=np.zeros(int(tables.tensors[:, F.ROWS].max(initial=1)), np.int64),
+        listed=np.zeros(tables.listed + 32, np.int64),
+        sums=np.zeros(tables.channels + 32, np.int32),
+        tally=np.zeros(F.TALLY_FIELDS, np.int64),
     )
 
 
@@ -74,24 +88,25 @@ class FaultRunner:
     ) -> None:
         self.engine, self.graph, self.tables, self.policy = engine, engine.graph, tables, policy
         self.portable = portable()
-        codes = np.zeros(tables.codes + 16, np.uint8)
+        codes = np.zeros(tables.codes + 64, np.uint8)
         kept = dict(golden.tensors)
         for name, number in tables.numbers.items():
-            start, size = tables.tensors[number]
+            start, size = tables.tensors[number, : F.SIZE + 1]
             codes[start : start + size] = golden.tensors[name].reshape(-1)
             kept[name] = codes[start : start + size].reshape(golden.tensors[name].shape)
         self.golden = Golden(kept)  # views of the arena: the codes are held once
         space = scratch or make_scratch(tables)
         self.state = (
-            codes, codes.copy(), space.changes, space.counts, np.zeros(tables.accumulators, np.int32), space.delta,
-            space.mark, space.touched, tables.weights, tables.packed, tables.tables, tables.ints, tables.floats,
-            tables.nodes, tables.tensors, space.tally,
+            codes, codes.copy(), space.flags, space.spans, np.zeros(tables.accumulators, np.int32), space.touched,
+            space.entries, space.ranges, space.row_entries, space.listed, space.sums, tables.weights, tables.packed,
+            tables.tables, tables.ints, tables.floats, tables.nodes, tables.tensors, space.tally,
         )  # fmt: skip
+        self.handles = handles(self.state)  # the arrays themselves stay alive in `state`
         for number, row in enumerate(tables.nodes):
             if row[F.KIND] in (F.LINEAR, F.TRANSPOSED):
-                accumulate(self.state, number)
+                run_accumulate(self.handles, number)
             elif row[F.KIND] == F.GLOBAL:
-                accumulate_pool(self.state, number)
+                run_accumulate_pool(self.handles, number)
 
     @contextmanager
     def struck(self, upset: Upset) -> Iterator[Changed]:
@@ -105,13 +120,13 @@ class FaultRunner:
         try:
             yield self._run(upset)
         finally:
-            undo(self.state)
+            run_undo(self.handles)
 
     def changed(self, floats: Changed) -> Changed:
         """Return every tensor that differs from the golden run, in stored form (copies)."""
         found = dict(floats)
         for name, number in self.tables.numbers.items():
-            if self.state[F.COUNTS][number]:
+            if self.state[F.SPANS][number, 1]:
                 found[name] = self._codes(name).copy()
         for position in np.flatnonzero(self.tables.nodes[:, F.KIND] == F.OUTPUT):
             node = self.graph.nodes[position]
@@ -121,16 +136,16 @@ class FaultRunner:
 
     def count(self, name: str) -> int:
         """Return how many codes of a tensor changed."""
-        return int(self.state[F.COUNTS][self.tables.numbers[name]])
+        return int(count_changed_codes(self.handles, self.tables.numbers[name]))
 
     def changed_decisions(self, name: str, classes: int) -> int:
         """Return how many positions of a channels-last tensor have another largest class."""
         number = self.tables.numbers[name]
         limit = int(self.tables.tensors[number, F.SIZE]) // classes
-        return int(changed_decisions(self.state, number, classes, limit))
+        return int(count_changed_decisions(self.handles, number, classes, limit))
 
     def _codes(self, name: str) -> Array:
-        start, size = self.tables.tensors[self.tables.numbers[name]]
+        start, size = self.tables.tensors[self.tables.numbers[name], : F.SIZE + 1]
         return self.state[F.WORK][start : start + size].reshape(self.golden.tensors[name].shape)
 
     def _run(self, upset: Upset) -> Changed:
@@ -142,7 +157,7 @@ class FaultRunner:
         number = 0 if any(n in upset.activations for n in self.graph.inputs) else (waiting[0] if waiting else nodes)
         while number < nodes:
             stop = next((w for w in waiting if w >= number), nodes)
-            at = int(propagate(self.state, number, stop, self.portable, self.policy))
+            at = int(run_propagate(self.handles, number, stop, self.portable, self.policy))
             if at < stop:
                 self._foreign(at, floats, {})
                 number = at + 1
@@ -170,14 +185,14 @@ class FaultRunner:
         if touched and (inputs_changed or not self._strike(number, row, upset.parameters)):
             self._foreign(number, floats, upset.parameters)
         elif not touched and inputs_changed:
-            at = propagate(self.state, number, number + 1, self.portable, self.policy)
+            at = run_propagate(self.handles, number, number + 1, self.portable, self.policy)
             if at == number:
                 self._foreign(number, floats, {})
         for name in node.outputs:
             self._flip(name, upset)
 
     def _has_changed(self, name: str, floats: Changed) -> bool:
-        return name in floats or (name in self.tables.numbers and self.count(name) > 0)
+        return name in floats or (name in self.tables.numbers and self.state[F.SPANS][self.tables.numbers[name], 1] > 0)
 
     def _strike(self, number: int, row: Array, patch: Patch) -> bool:
         """Apply upset weights and biases of a linear node in compiled code; False where that is not possible."""
@@ -195,7 +210,7 @@ class FaultRunner:
             after = bias_row(self.graph, view, step.channels, patch)
             for channel in np.flatnonzero(before != after):
                 difference = np.int32((int(after[channel]) - int(before[channel]) + 2**31) % 2**32 - 2**31)
-                strike_bias(self.state, number, int(channel), difference)
+                run_strike_bias(self.handles, number, int(channel), difference)
             return True
         if positions.size != 1:
             return False
@@ -221,7 +236,7 @@ class FaultRunner:
         else:
             channel, local, ky, kx = index
             source = channel // int(row[F.OCG]) * step.inputs + local
-        strike_weight(self.state, number, channel, source, ky, kx, difference)
+        run_strike_weight(self.handles, number, channel, source, ky, kx, difference)
 
     def _flip(self, name: str, upset: Upset) -> None:
         if name not in upset.activations:
@@ -231,7 +246,7 @@ class FaultRunner:
         for position, mask in zip(*upset.activations[name], strict=True):
             stored = stored_position(int(position), tensor.shape)
             intact = self.state[F.WORK][start + stored : start + stored + 1].copy()
-            strike_code(self.state, number, stored, int(mask))
+            run_strike_code(self.handles, number, stored, int(mask))
             check_flips(intact, self.state[F.WORK][start + stored : start + stored + 1], np.array([mask]))
 
     def _inputs(self, number: int, floats: Mapping[str, Array]) -> list[Array]:
@@ -254,7 +269,8 @@ class FaultRunner:
         for name, value in zip(node.outputs, outputs, strict=True):
             if name in self.tables.numbers:
                 self._codes(name)[...] = value
-                note_differences(self.state, self.tables.numbers[name])
+                tensor = self.tables.numbers[name]
+                run_check_rows(self.handles, tensor, 0, int(self.tables.tensors[tensor, F.ROWS]))
             elif not same_bytes(value, self.golden.tensors[name]):
                 floats[name] = value
 
@@ -265,7 +281,7 @@ class FaultRunner:
                 later = any(n in floats for node in self.graph.nodes[number:] for n in node.inputs)
                 if not later:
                     break
-                at = propagate(self.state, number, number + 1, self.portable, self.policy)
+                at = run_propagate(self.handles, number, number + 1, self.portable, self.policy)
                 if at == number:
                     self._foreign(number, floats, {})
             else:

@@ -5,67 +5,75 @@ import numpy as np
 
 from accel_sim.engine.jit import jit
 from accel_sim.engine.sparse import fields as F
-from accel_sim.engine.sparse.scatter import channel_code, record
+from accel_sim.engine.sparse.follow import channel_code
+from accel_sim.engine.sparse.plain import bias_of, channel_sum
+from accel_sim.engine.sparse.reach import differs, widen
 
 
 @jit
 def strike_code(state, tensor, position, mask):
     """Flip bits of one stored code."""
-    offset, counts, work = state[F.TENSORS][tensor, F.OFFSET], state[F.COUNTS], state[F.WORK]
-    code = work[offset + position] ^ np.uint8(mask)
-    counts[tensor] = record(state[F.GOLDEN], work, state[F.CHANGES], counts[tensor], offset, position, code)
+    row, channels = state[F.TENSORS][tensor], state[F.TENSORS][tensor, F.CHANNELS]
+    state[F.WORK][row[F.OFFSET] + position] ^= np.uint8(mask)
+    pixel = position // channels
+    place = row[F.OFFSET] + pixel * channels
+    if differs(state[F.GOLDEN].ctypes.data + place, state[F.WORK].ctypes.data + place, channels):
+        state[F.FLAGS][row[F.PIXELS] + pixel] = 1
+        widen(state[F.SPANS], tensor, pixel // row[F.WIDTH])
+
+
+@jit
+def strike_rows(state, number, channel, source_channel, ky, kx, difference):
+    """Add a difference, times an input code where `source_channel` is one, to accumulators of one output channel."""
+    node, golden, work = state[F.NODES][number], state[F.GOLDEN], state[F.WORK]
+    ints, floats, weights, accumulators = state[F.INTS], state[F.FLOATS], state[F.WEIGHTS], state[F.ACCUMULATORS]
+    offset, row = state[F.TENSORS][node[F.IN], F.OFFSET], state[F.TENSORS][node[F.OUT]]
+    ih, iw, ic, oh, ow, oc = node[F.IH], node[F.IW], node[F.IC], node[F.OH], node[F.OW], node[F.OC]
+    sh, sw, zero, shift = node[F.SH], node[F.SW], np.int32(node[F.X_ZERO]), np.int32(node[F.ACC_SHIFT])
+    transposed, weighted = node[F.KIND] == F.TRANSPOSED, source_channel >= 0
+    down, across = ky * node[F.DH] - node[F.TOP], kx * node[F.DW] - node[F.LEFT]
+    walk_inputs = transposed and weighted
+    height, width = (ih, iw) if walk_inputs else (oh, ow)
+    for walked in range(node[F.UNITS] // (oh * ow) * height):
+        # Walk the side on which every weight meets each position once: inputs if transposed, else outputs.
+        image, a = walked // height, walked % height
+        y, oy = (a, a * sh + down) if walk_inputs else (a * sh + down, a)
+        if oy < 0 or oy >= oh or (weighted and (y < 0 or y >= ih)):
+            continue
+        line, found = image * oh + oy, False
+        for b in range(width):
+            x, ox = (b, b * sw + across) if walk_inputs else (b * sw + across, b)
+            if ox < 0 or ox >= ow or (weighted and (x < 0 or x >= iw)):
+                continue
+            change = difference
+            if weighted:
+                code = golden[offset + ((image * ih + y) * iw + x) * ic + source_channel]
+                change = (difference * (np.int32(code) - zero)) << shift
+                if change == 0:
+                    continue
+            pixel = line * ow + ox
+            if node[F.ACC] >= 0:
+                total = accumulators[node[F.ACC] + pixel * node[F.ROW] + channel]
+            else:
+                total = channel_sum(node, golden, offset, weights, line, ox, channel) << shift
+                total += bias_of(node, ints, channel)
+            place = row[F.OFFSET] + pixel * oc + channel
+            code = channel_code(node, ints, floats, channel, np.int32(total + change))
+            if code != golden[place]:
+                work[place] = code
+                state[F.FLAGS][row[F.PIXELS] + pixel] = 1
+                found = True
+        if found:
+            widen(state[F.SPANS], node[F.OUT], line)
 
 
 @jit
 def strike_bias(state, number, channel, difference):
     """Add a difference to the accumulators of one output channel."""
-    node = state[F.NODES][number]
-    group, ocg, row = node[F.GROUP], node[F.OCG], node[F.ROW]
-    g, local = channel // ocg, channel % ocg
-    golden, work, changes, counts = state[F.GOLDEN], state[F.WORK], state[F.CHANGES], state[F.COUNTS]
-    out, found = state[F.TENSORS][node[F.OUT], F.OFFSET], counts[node[F.OUT]]
-    for unit in range(g, node[F.UNITS], group):
-        total = np.int32(state[F.ACCUMULATORS][node[F.ACC] + unit * row + local] + difference)
-        code = channel_code(node, state[F.INTS], state[F.FLOATS], channel, total)
-        found = record(golden, work, changes, found, out, unit * ocg + local, code)
-    counts[node[F.OUT]] = found
+    strike_rows(state, number, channel, np.int64(-1), np.int64(0), np.int64(0), np.int32(difference))
 
 
 @jit
 def strike_weight(state, number, channel, source_channel, ky, kx, difference):
     """Add ``difference * (x - zero point)`` to every accumulator of one output channel that one weight feeds."""
-    node, golden, work = state[F.NODES][number], state[F.GOLDEN], state[F.WORK]
-    changes, counts = state[F.CHANGES], state[F.COUNTS]
-    out, found = state[F.TENSORS][node[F.OUT], F.OFFSET], counts[node[F.OUT]]
-    offset = state[F.TENSORS][node[F.IN], F.OFFSET]
-    ih, iw, ic, oh, ow = node[F.IH], node[F.IW], node[F.IC], node[F.OH], node[F.OW]
-    sh, sw, top, left = node[F.SH], node[F.SW], node[F.TOP], node[F.LEFT]
-    group, ocg, row, zero = node[F.GROUP], node[F.OCG], node[F.ROW], np.int32(node[F.X_ZERO])
-    shift = np.int32(node[F.ACC_SHIFT])
-    g, local = channel // ocg, channel % ocg
-    images = node[F.UNITS] // (oh * ow * group)
-    transposed = node[F.KIND] == F.TRANSPOSED
-    down, across = ky * node[F.DH], kx * node[F.DW]
-    height, width = (ih, iw) if transposed else (oh, ow)
-    for image in range(images):
-        for a in range(height):
-            # Walk the side on which every weight meets each position once: inputs if transposed, else outputs.
-            y = a if transposed else a * sh - top + down
-            oy = a * sh - top + down if transposed else a
-            if y < 0 or y >= ih or oy < 0 or oy >= oh:
-                continue
-            for b in range(width):
-                x = b if transposed else b * sw - left + across
-                ox = b * sw - left + across if transposed else b
-                if x < 0 or x >= iw or ox < 0 or ox >= ow:
-                    continue
-                value = np.int32(golden[offset + ((image * ih + y) * iw + x) * ic + source_channel]) - zero
-                if value == 0:
-                    continue
-                unit = ((image * oh + oy) * ow + ox) * group + g
-                total = np.int32(
-                    state[F.ACCUMULATORS][node[F.ACC] + unit * row + local] + ((difference * value) << shift)
-                )
-                code = channel_code(node, state[F.INTS], state[F.FLOATS], channel, total)
-                found = record(golden, work, changes, found, out, unit * ocg + local, code)
-    counts[node[F.OUT]] = found
+    strike_rows(state, number, channel, source_channel, ky, kx, np.int32(difference))

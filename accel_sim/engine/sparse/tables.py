@@ -15,7 +15,11 @@ from accel_sim.engine.steps import ConcatStep, Lookup2Step, LookupStep, MoveStep
 from accel_sim.model import AveragePool, Concat, Dequantise, GlobalAveragePool, Graph, MaxPool, Move, Node
 
 Array = NDArray[Any]
-WIDTH = 8  # accumulator rows of ungrouped nodes are padded to whole vectors
+WIDTH = 8  # accumulator rows are padded to whole vectors
+# The dense side of the cost model, in picoseconds: per vector product, per gathered byte, per vector of outputs, per
+# pixel compared with the golden run, per row.
+PER_DOT, PER_GATHERED, PER_REQUANTISED, PER_CHECKED, PER_ROW = 280, 150, 1500, 2500, 150_000
+ALIGNMENT = 64  # whole vectors may be read past the end of any tensor
 
 
 @dataclass(eq=False)
@@ -52,8 +56,11 @@ class Tables:
     ints: Array
     floats: Array
     accumulators: int
-    scratch: int
     codes: int
+    pixels: int
+    entries: int
+    listed: int
+    channels: int
 
 
 class _Compiler:
@@ -61,23 +68,27 @@ class _Compiler:
         self.graph, self.steps = graph, steps
         names = [n for n, t in graph.tensors.items() if t.is_code]
         self.numbers = {n: i for i, n in enumerate(names)}
-        sizes = [graph.tensors[n].size for n in names]
         self.tensors = np.zeros((len(names), F.TENSOR_FIELDS), np.int64)
-        self.tensors[:, F.SIZE] = sizes
-        self.tensors[:, F.OFFSET] = np.cumsum([0, *sizes])[:-1] if sizes else 0
+        self.codes, self.pixels = 0, 0
+        for row, name in zip(self.tensors, names, strict=True):
+            shape = _stored(graph.tensors[name].shape)
+            size, channels = graph.tensors[name].size, shape[-1] if shape else 1
+            width = shape[-2] if len(shape) >= 3 else 1
+            row[:] = self.codes, size, channels, width, size // (channels * width), self.pixels
+            self.codes += -(-size // ALIGNMENT) * ALIGNMENT + ALIGNMENT
+            self.pixels += -(-(size // channels) // ALIGNMENT) * ALIGNMENT + ALIGNMENT
         self.nodes = np.zeros((len(graph.nodes), F.NODE_FIELDS), np.int64)
         self.weights, self.packed = _Arena(np.int16), _Arena(np.int8)
         self.tables, self.ints, self.floats = _Arena(np.uint8), _Arena(np.int32), _Arena(np.float32)
-        self.accumulators = 0
-        self.scratch = 1
+        self.accumulators, self.entries, self.listed, self.channels = 0, 0, 0, 0
 
     def compile(self) -> Tables:
         for number, node in enumerate(self.graph.nodes):
             self._node(number, node)
         return Tables(
             self.tensors, self.numbers, self.nodes, self.weights.array(), self.packed.array(), self.tables.array(),
-            self.ints.array(), self.floats.array(), self.accumulators + 16, self.scratch,
-            int(self.tensors[:, F.SIZE].sum()),
+            self.ints.array(), self.floats.array(), self.accumulators + 16, self.codes, self.pixels, self.entries,
+            self.listed, self.channels,
         )  # fmt: skip
 
     def _node(self, number: int, node: Node) -> None:
@@ -137,39 +148,41 @@ class _Compiler:
         self, row: Array, step: Any, group: int, inputs: int, outputs: int, weights: Array, bias: Array
     ) -> None:
         """Place weights (ic, taps, outputs per group) and accumulators of a linear node."""
-        ocg = outputs // group
-        length = -(-ocg // WIDTH) * WIDTH if group == 1 else ocg
+        ocg, taps = outputs // group, weights.shape[1]
+        length, pairs = -(-outputs // WIDTH) * WIDTH, -(-inputs // 2)
         if group == 1:  # (channels, taps, outputs) -> (taps, pairs of channels, outputs, 2)
-            padded = np.zeros((weights.shape[1], -(-inputs // 2), length, 2), np.int16)
+            padded = np.zeros((taps, pairs, length, 2), np.int16)
             for half in (0, 1):
                 part = weights[half::2].transpose(1, 0, 2)
-                padded[:, : part.shape[1], :ocg, half] = part
-        else:
-            padded = np.zeros((*weights.shape[:2], length), np.int16)
-            padded[:, :, :ocg] = weights
+                padded[:, : part.shape[1], :outputs, half] = part
+        else:  # (group * inputs, taps, ocg) -> (taps, inputs, outputs)
+            padded = np.zeros((taps, inputs, length), np.int16)
+            ordered = weights.reshape(group, inputs, taps, ocg).transpose(2, 1, 0, 3)
+            padded[:, :, :outputs] = ordered.reshape(taps, inputs, outputs)
         row[F.GROUP], row[F.ICG], row[F.OCG], row[F.ROW] = group, inputs, ocg, length
         row[F.WEIGHT] = self.weights.add(padded)
-        positions = int(self.tensors[row[F.OUT], F.SIZE]) // outputs
-        row[F.UNITS] = positions * group
+        row[F.UNITS] = int(self.tensors[row[F.OUT], F.SIZE]) // outputs
         row[F.ACC] = self.accumulators
-        self.accumulators += positions * group * length
-        self.scratch = max(self.scratch, positions * group * length)
+        self.accumulators += int(row[F.UNITS]) * length
+        self.channels = max(self.channels, outputs)
+        if group == 1:
+            pixels = int(self.tensors[row[F.IN], F.SIZE]) // inputs
+            self.entries, self.listed = max(self.entries, pixels * pairs), max(self.listed, taps * pairs)
         row[F.ACC_SHIFT], row[F.X_ZERO] = step.shift, step.x_zero
         self._stage(row, step.stage, bias)
 
-    def _dense(self, row: Array, groups: list[Group]) -> None:
-        first = groups[0]
-        row[F.DEPTH], row[F.COLUMNS], row[F.PACKED_SIZE] = first.depth, first.columns, first.packed.size
-        row[F.PACKED] = self.packed.add(np.concatenate([g.packed for g in groups]))
-        row[F.FIXED] = self.ints.add(np.concatenate([g.fixed for g in groups]))
-        row[F.W_ZERO] = self.ints.add(np.concatenate([g.zero for g in groups]))
-        positions = int(self.tensors[row[F.OUT], F.SIZE]) // int(row[F.OC])
-        depth, columns = int(row[F.DEPTH]), int(row[F.COLUMNS])
-        if row[F.KIND] == F.TRANSPOSED:
-            positions = int(self.tensors[row[F.IN], F.SIZE]) // int(row[F.IC])
-        gather = 0.02 if row[F.DIRECT] else 0.15
-        per_row = depth * columns / 180 + gather * depth + 0.15 * int(row[F.OC]) + 4
-        row[F.DENSE_NS] = int(positions * len(groups) * per_row)
+    def _dense(self, row: Array, part: Group) -> None:
+        row[F.DEPTH], row[F.COLUMNS], row[F.PACKED_SIZE] = part.depth, part.columns, part.packed.size
+        row[F.PACKED], row[F.FIXED] = self.packed.add(part.packed), self.ints.add(part.fixed)
+        row[F.W_ZERO] = self.ints.add(part.zero)
+        depth, columns, outputs = part.depth, part.columns, int(row[F.OC])
+        pixels = 2 if row[F.DIRECT] and outputs <= columns // 2 else 1
+        if row[F.KIND] == F.TRANSPOSED:  # the product has a column for every tap of a channel
+            pixels = int(row[F.SH] * row[F.SW])
+        gather = 0 if row[F.DIRECT] else PER_GATHERED * depth
+        dots = depth // 4 * (columns // 16)
+        per_pixel = (dots * PER_DOT + gather) / pixels + -(-outputs // 8) * PER_REQUANTISED + PER_CHECKED
+        row[F.DENSE_PS] = int(int(row[F.OW]) * per_pixel + PER_ROW)
 
     def _conv(self, row: Array, step: ConvStep) -> None:
         self._window(row, step.node, step.window)
@@ -181,14 +194,10 @@ class _Compiler:
         # (group, ocg, icg, taps) -> (group, icg, taps, ocg): one row of outputs per input channel and tap.
         ordered = wide.reshape(group, ocg, inputs, -1).transpose(0, 2, 3, 1).reshape(group * inputs, -1, ocg)
         self._linear(row, step, group, inputs, outputs, ordered, bias)
-        if step.is_depthwise:
-            row[F.PACKED] = -1
-            taps = int(row[F.KH] * row[F.KW])
-            row[F.DENSE_NS] = int(row[F.UNITS] // group * outputs * (0.15 * taps + 0.6) + 3000)
-        else:
+        row[F.BOTTOM], row[F.RIGHT] = step.operation.window.pads[2:]
+        if group == 1:
             row[F.DIRECT] = step.is_direct
-            row[F.BOTTOM], row[F.RIGHT] = step.operation.window.pads[2:]
-            self._dense(row, step.prepared)
+            self._dense(row, step.prepared[0])
 
     def _transpose(self, row: Array, step: ConvTransposeStep) -> None:
         self._window(row, step.node, step.window)
@@ -199,8 +208,9 @@ class _Compiler:
         wide = shaped - zero.astype(np.int16).reshape(group, 1, per_group, 1)
         ordered = wide.transpose(0, 1, 3, 2).reshape(group * inputs, -1, per_group)
         self._linear(row, step, group, inputs, step.channels, ordered, bias)
-        row[F.DIRECT] = step.is_direct
-        self._dense(row, step.prepared[0])
+        if group == 1:
+            row[F.DIRECT] = step.is_direct
+            self._dense(row, step.prepared[0][0])
 
     def _gemm(self, row: Array, step: GemmStep) -> None:
         row[F.IH : F.IC + 1] = (1, 1, step.depth)
@@ -210,7 +220,7 @@ class _Compiler:
         codes, zero, bias = step.operands(None)
         wide = (codes.astype(np.int16) - zero.astype(np.int16)[:, None]).T[:, None, :]
         self._linear(row, step, 1, step.depth, step.channels, wide, bias)
-        self._dense(row, [step.prepared])
+        self._dense(row, step.prepared)
 
     def _average(self, row: Array, node: Node, operation: AveragePool) -> None:
         self._window(row, node, window_tuple(operation.window))
@@ -230,7 +240,6 @@ class _Compiler:
         row[F.X_ZERO] = operation.x_zero + offset(source)
         row[F.ACC] = self.accumulators
         self.accumulators += target.size
-        self.scratch = max(self.scratch, target.size)
         channels = source.shape[1]
         self._stage(row, stage(operation.epilogue, channels, target), np.zeros(channels, np.int32))
 

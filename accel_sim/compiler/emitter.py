@@ -1,0 +1,386 @@
+"""Instructions of jobs and pieces, tile by tile."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from accel_sim.compiler.jobs import Job, Part, Piece
+from accel_sim.compiler.regions import Region
+from accel_sim.compiler.tiling import MOST_PADDING, Tiling, choose_tiling, groups_of, reach, rows_of
+from accel_sim.config import AcceleratorConfig
+from accel_sim.config.memories import MEMORY_IDS, PARAMETER_BYTES, TABLE_BYTES
+from accel_sim.isa import Compute, Conv, Instruction, Load, Save
+from accel_sim.isa.geometry import has_parameters, taps_of
+from accel_sim.program import Origin
+
+View = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One tile of an output: first line and pixel, size, image of the batch, number."""
+
+    n: int
+    y: int
+    x: int
+    height: int
+    width: int
+    number: int
+
+
+@dataclass(frozen=True)
+class Span:
+    """Input positions under a tile along one axis: ``[low, high)``, and the padding in front of `low`."""
+
+    low: int
+    high: int
+    pad: int
+
+
+def span(first: int, tile: int, stride: int, kernel: int, dilation: int, pad: int, size: int) -> Span:
+    """Input lines (or pixels) that `tile` outputs from `first` on read."""
+    start, length = first * stride - pad, reach(tile, stride, kernel, dilation)
+    low, high = max(start, 0), min(start + length, size)
+    if low >= high:  # nothing but padding: every read falls in front of the one line that is there
+        return Span(0, 1, length)
+    return Span(low, high, low - start)
+
+
+class Emitter:
+    """Collects instructions.
+
+    Parameters
+    ----------
+    regions
+        Where every tensor is.
+    """
+
+    def __init__(self, config: AcceleratorConfig, regions: Mapping[str, Region]) -> None:
+        self.config, self.regions = config, regions
+        self.instructions: list[Instruction] = []
+        self.origins: list[Origin] = []
+        self.layer = 0
+        self.scratch = (0, config.image_lines)
+        self._slot = 0
+        self._loaded: dict[int, tuple[object, int, int]] = {}
+        self._table_slot = 0
+        self._tables: dict[int, int] = {}
+        self._outputs = 0
+
+    def add(self, instruction: Instruction, origin: Origin | None = None) -> None:
+        """Append an instruction."""
+        self.instructions.append(replace(instruction, layer=self.layer))
+        self.origins.append(origin or Origin())
+
+    # --- jobs --------------------------------------------------------------------------------------------------
+    def tiling(self, job: Job, capacity: int) -> Tiling | None:
+        """Return the cut of a job for a scratch of `capacity` linear rows."""
+        second = self.regions[job.second.tensor] if job.second else None
+        source, target = self.regions[job.source.tensor], self.regions[job.target.tensor]
+        return choose_tiling(job, source, target, second, capacity, self.config)
+
+    def job(self, job: Job) -> None:
+        """Append all instructions of a job."""
+        tiling = self.tiling(job, self.scratch[1] - self.scratch[0])
+        assert tiling is not None, job
+        total = groups_of(job.target.count, self.config)
+        chunks = [(g, min(tiling.groups, total - g)) for g in range(0, total, tiling.groups)]
+        tiles = list(self._tiles(job, tiling))
+        if job.is_conv and not tiling.weights_outer:
+            for tile in tiles:
+                source = self._source(job, tiling, tile, None)
+                for chunk in chunks:
+                    self._compute(job, tiling, tile, chunk, source)
+            return
+        for chunk in chunks:
+            for tile in tiles:
+                self._compute(job, tiling, tile, chunk, self._source(job, tiling, tile, chunk))
+
+    def _tiles(self, job: Job, tiling: Tiling) -> Iterator[Tile]:
+        images = self.regions[job.target.tensor].extent[0]
+        number = 0
+        for n in range(images):
+            for y in range(0, job.size[0], tiling.height):
+                for x in range(0, job.size[1], tiling.width):
+                    size = min(tiling.height, job.size[0] - y), min(tiling.width, job.size[1] - x)
+                    yield Tile(n, y, x, *size, number)
+                    number += 1
+
+    def _buffer(self, tiling: Tiling, turn: int, offset: int) -> int:
+        """Base of a scratch buffer: the two sets of buffers lie in the two halves of scratch."""
+        half = (self.scratch[1] - self.scratch[0]) // 2 if tiling.double else 0
+        return self.scratch[0] + turn % 2 * half + offset
+
+    def _spans(self, job: Job, tile: Tile) -> tuple[Span, Span]:
+        t, extent = job.template, self.regions[job.source.tensor].extent
+        y = (t.stride_y, t.kernel_y, t.dilation_y) if t else (1, 1, 1)
+        x = (t.stride_x, t.kernel_x, t.dilation_x) if t else (1, 1, 1)
+        return (
+            span(tile.y, tile.height, *y, job.pads[0], extent[1]),
+            span(tile.x, tile.width, *x, job.pads[1], extent[2]),
+        )
+
+    def _source(self, job: Job, tiling: Tiling, tile: Tile, chunk: tuple[int, int] | None) -> View:
+        """Load the input tile, unless it is resident; return its view."""
+        lines, pixels = self._spans(job, tile)
+        part = job.source
+        if not job.is_conv and chunk is not None:
+            part = self._part(job.source, chunk)
+        base = self._buffer(tiling, tile.number if job.is_conv and not tiling.weights_outer else self._outputs, 0)
+        return self._bring(part, job.source, tile.n, lines, pixels, base, chunk)
+
+    def _part(self, part: Part, chunk: tuple[int, int]) -> Part:
+        word = self.config.word_bytes
+        start = chunk[0] * word
+        return Part(part.tensor, part.start + start, min(part.count - start, chunk[1] * word))
+
+    def _bring(
+        self, part: Part, whole: Part, n: int, lines: Span, pixels: Span, base: int, chunk: tuple[int, int] | None
+    ) -> View:
+        region = self.regions[part.tensor]
+        if region.resident is not None:
+            first, pitch_y, pitch_x = region.resident
+            group = (part.start - whole.start) // self.config.word_bytes
+            return first + lines.low * pitch_y + group, pitch_y, pitch_x
+        height, width = lines.high - lines.low, pixels.high - pixels.low
+        groups = groups_of(part.count, self.config)
+        pitch_y = rows_of(1, width, groups, self.config)
+        start = (n, lines.low, pixels.low, part.start)
+        self.add(
+            Load(
+                memory=MEMORY_IDS["img"], address=region.byte(*start), ny=height, nx=width, nc=groups,
+                valid=part.count, ddr_pitch_y=region.pitches[1], ddr_pitch_x=region.pitches[2],
+                base=base, pitch_y=pitch_y, pitch_x=groups,
+            ),
+            Origin((part.tensor,), "", start),
+        )  # fmt: skip
+        return base, pitch_y, groups
+
+    def _compute(self, job: Job, tiling: Tiling, tile: Tile, chunk: tuple[int, int], source: View) -> None:
+        """One tile of one chunk: constants, second operand, compute, save."""
+        config, turn = self.config, self._outputs
+        self._outputs += 1
+        target = self._part(job.target, chunk)
+        groups = groups_of(target.count, config)
+        region = self.regions[job.target.tensor]
+        step_y, step_x = job.out_step
+        start = (
+            tile.n,
+            job.out_start[0] + tile.y * step_y,
+            job.out_start[1] + tile.x * step_x,
+            target.start,
+        )
+        view = source
+        if job.template is not None:
+            view = self._out_view(tiling, tile, chunk, region, turn, groups)
+            self._instruction(job, tiling, tile, chunk, source, view, Origin((), target.tensor, start, job.out_step))
+        if region.address is not None:
+            self.add(
+                Save(
+                    memory=MEMORY_IDS["img"], address=region.byte(*start), ny=tile.height, nx=tile.width, nc=groups,
+                    valid=target.count, ddr_pitch_y=region.pitches[1] * step_y, ddr_pitch_x=region.pitches[2] * step_x,
+                    base=view[0], pitch_y=view[1], pitch_x=view[2],
+                ),
+                Origin((target.tensor,), target.tensor, start, job.out_step),
+            )  # fmt: skip
+
+    def _out_view(
+        self, tiling: Tiling, tile: Tile, chunk: tuple[int, int], region: Region, turn: int, groups: int
+    ) -> View:
+        if region.resident is not None:
+            base, pitch_y, pitch_x = region.resident
+            column = tile.x // self.config.pixel_parallel
+            return base + tile.y * pitch_y + column * pitch_x + chunk[0], pitch_y, pitch_x
+        base = self._buffer(tiling, turn, tiling.in_rows + tiling.second_rows)
+        return base, rows_of(1, tile.width, groups, self.config), groups
+
+    def _instruction(
+        self, job: Job, tiling: Tiling, tile: Tile, chunk: tuple[int, int], source: View, view: View, origin: Origin
+    ) -> None:
+        template, config = job.template, self.config
+        assert template is not None
+        lines, pixels = self._spans(job, tile)
+        resident = self.regions[job.source.tensor].resident is not None
+        width = self.regions[job.source.tensor].extent[2]
+        channels = job.source.count
+        changes: dict[str, int] = {
+            "in_base": source[0], "in_pitch_y": source[1], "in_pitch_x": source[2],
+            "in_height": lines.high - lines.low, "in_width": width if resident else pixels.high - pixels.low,
+            "in_groups": groups_of(channels, config) if job.is_conv else chunk[1],
+            "tail": (channels - 1) % config.word_bytes + 1 if job.is_conv else config.word_bytes,
+            "pad_top": lines.pad, "pad_left": job.pads[1] if resident else pixels.pad,
+            "out_base": view[0], "out_pitch_y": view[1], "out_pitch_x": view[2],
+            "out_height": tile.height, "out_width": tile.width, "out_groups": chunk[1],
+        }  # fmt: skip
+        assert max(changes["pad_top"], changes["pad_left"]) <= MOST_PADDING, changes
+        reads = (job.source.tensor, *job.constants.names)
+        if job.second is not None:
+            second = self._second(job, tiling, tile, chunk)
+            changes |= {"second_base": second[0], "second_pitch_y": second[1], "second_pitch_x": second[2]}
+            changes |= {"broadcast": int(job.broadcast)}
+            reads = (job.source.tensor, job.second.tensor)
+        if job.constants.table is not None:
+            changes["weight_base"] = self._table(job.constants.table, job.constants.names)
+        if not job.continues:
+            changes |= self._constants(job, chunk)
+            self.add(replace(template, **changes), replace(origin, reads=reads))
+            return
+        group = 0
+        parts = (job, *job.continues)
+        for number, part in enumerate(parts):
+            count = groups_of(part.source.count, config)
+            mine = changes | self._constants(part, chunk)
+            mine |= {"in_base": source[0] + group, "in_groups": count, "first": int(number == 0)}
+            mine |= {"tail": (part.source.count - 1) % config.word_bytes + 1, "last": int(part is parts[-1])}
+            self.add(replace(template, **mine), replace(origin, reads=reads))
+            group += count
+
+    def _second(self, job: Job, tiling: Tiling, tile: Tile, chunk: tuple[int, int]) -> View:
+        assert job.second is not None
+        lines, pixels = Span(tile.y, tile.y + tile.height, 0), Span(tile.x, tile.x + tile.width, 0)
+        if job.broadcast:
+            lines = pixels = Span(0, 1, 0)
+        base = self._buffer(tiling, self._outputs - 1, tiling.in_rows)
+        n = tile.n if self.regions[job.second.tensor].extent[0] > 1 else 0
+        return self._bring(self._part(job.second, chunk), job.second, n, lines, pixels, base, chunk)
+
+    # --- constants ---------------------------------------------------------------------------------------------
+    def _constants(self, job: Job, chunk: tuple[int, int]) -> dict[str, int]:
+        """Load weights, biases and parameters of a chunk, unless they are there; return their bases."""
+        template, config = job.template, self.config
+        assert template is not None
+        if not has_parameters(template):
+            return {}
+        key = (job.constants, *chunk)
+        for slot, loaded in self._loaded.items():
+            if loaded == key:
+                return self._bases(job, chunk, slot)
+        slot = self._slot = 1 - self._slot
+        bases = self._bases(job, chunk, slot)
+        rows = config.weight_rows if job.is_conv else config.depthwise_rows
+        self._loaded = {s: k for s, k in self._loaded.items() if s != slot and bases["weight_base"] >= rows // 2 * slot}
+        if job.constants.weights is not None and chunk[1] * taps_of(template) > rows // 2:
+            self._loaded = {}
+        self._loaded[slot] = key
+        self._load_weights(job, chunk, bases["weight_base"])
+        words, lanes = config.bias_words, config.output_channel_parallel
+        assert job.constants.bias is not None
+        assert job.constants.parameters is not None
+        self.add(
+            Load(
+                memory=MEMORY_IDS["bias"], address=job.constants.bias + chunk[0] * words * config.word_bytes, ny=1,
+                nx=1, nc=chunk[1] * words, valid=chunk[1] * words * config.word_bytes, base=bases["bias_base"],
+            ),
+            Origin(job.constants.names),
+        )  # fmt: skip
+        count = min(chunk[1] * lanes, job.target.count - chunk[0] * lanes)
+        self.add(
+            Load(
+                memory=MEMORY_IDS["rqp"], address=job.constants.parameters + chunk[0] * lanes * PARAMETER_BYTES, ny=1,
+                nx=count, nc=1, valid=PARAMETER_BYTES, ddr_pitch_x=PARAMETER_BYTES, base=bases["parameter_base"],
+                pitch_x=1,
+            ),
+            Origin(job.constants.names),
+        )  # fmt: skip
+        return bases
+
+    def _bases(self, job: Job, chunk: tuple[int, int], slot: int) -> dict[str, int]:
+        template, config = job.template, self.config
+        assert template is not None
+        rows = config.weight_rows if job.is_conv else config.depthwise_rows
+        whole = job.constants.weights is not None and chunk[1] * taps_of(template) > rows // 2
+        return {
+            "weight_base": 0 if whole else slot * (rows // 2),
+            "bias_base": slot * (config.bias_rows // 2),
+            "parameter_base": slot * (config.parameter_rows // 2),
+        }
+
+    def _load_weights(self, job: Job, chunk: tuple[int, int], base: int) -> None:
+        template, config = job.template, self.config
+        if job.constants.weights is None or template is None:
+            return
+        taps, word, lanes = taps_of(template), config.word_bytes, config.output_channel_parallel
+        origin = Origin(job.constants.names)
+        if isinstance(template, Conv):
+            count = min(chunk[1] * lanes, job.target.count - chunk[0] * lanes)
+            self.add(
+                Load(
+                    memory=MEMORY_IDS["wgt"], address=job.constants.weights + chunk[0] * lanes * taps * word, ny=1,
+                    nx=count, nc=taps, valid=taps * word, ddr_pitch_x=taps * word, base=base, pitch_x=taps,
+                ),
+                origin,
+            )  # fmt: skip
+            return
+        rows = chunk[1] * taps
+        self.add(
+            Load(
+                memory=MEMORY_IDS["dwt"], address=job.constants.weights + chunk[0] * taps * word, ny=1, nx=1, nc=rows,
+                valid=rows * word, base=base,
+            ),
+            origin,
+        )  # fmt: skip
+
+    def _table(self, address: int, names: tuple[str, ...]) -> int:
+        for slot, loaded in self._tables.items():
+            if loaded == address:
+                return slot
+        slot = self._table_slot = 1 - self._table_slot
+        self._tables[slot] = address
+        size = TABLE_BYTES
+        self.add(
+            Load(memory=MEMORY_IDS["tab"], address=address, ny=1, nx=1, nc=size, valid=size, base=size * slot),
+            Origin(names),
+        )
+        return slot
+
+    # --- pieces ------------------------------------------------------------------------------------------------
+    def piece(self, piece: Piece, source: Region, target: Region, template: Compute | None, table: int | None) -> None:
+        """Move a rectangle through scratch, through a table on the way if there is one."""
+        config = self.config
+        groups = groups_of(piece.size[2], config)
+        half = (self.scratch[1] - self.scratch[0]) // 2
+        buffers = 1 if template is None else 2
+        width = min(piece.size[1], half // buffers // groups * config.pixel_parallel)
+        height = max(1, min(piece.size[0], half // buffers // rows_of(1, width, groups, config)))
+        for y in range(0, piece.size[0], height):
+            for x in range(0, piece.size[1], width):
+                tile = Tile(0, y, x, min(height, piece.size[0] - y), min(width, piece.size[1] - x), 0)
+                self._piece_tile(piece, source, target, template, table, tile, half)
+
+    def _piece_tile(
+        self, piece: Piece, source: Region, target: Region, template: Compute | None, table: int | None, tile: Tile,
+        half: int,
+    ) -> None:  # fmt: skip
+        groups, config = groups_of(piece.size[2], self.config), self.config
+        n, y, x, c = piece.target
+        start = (n, y + tile.y * piece.step[0], x + tile.x * piece.step[1], c)
+        view = (self.scratch[0] + self._outputs % 2 * half, rows_of(1, tile.width, groups, config), groups)
+        self._outputs += 1
+        pitch_y, pitch_x = piece.source_pitches
+        if piece.fill is None:
+            assert source.address is not None
+            address = source.address + piece.source + tile.y * pitch_y + tile.x * pitch_x
+        else:
+            address = piece.fill
+        extent = {"ny": tile.height, "nx": tile.width, "nc": groups, "valid": piece.size[2]}
+        image = MEMORY_IDS["img"]
+        self.add(
+            Load(memory=image, address=address, ddr_pitch_y=pitch_y, ddr_pitch_x=pitch_x, base=view[0],
+                 pitch_y=view[1], pitch_x=view[2], **extent),
+            Origin((source.name,), "", start, piece.step),
+        )  # fmt: skip
+        if template is not None and table is not None:
+            base = view[0] + half // 2
+            changes = {
+                "in_base": view[0], "in_pitch_y": view[1], "in_pitch_x": view[2], "in_height": tile.height,
+                "in_width": tile.width, "in_groups": groups, "tail": config.word_bytes, "out_base": base,
+                "out_pitch_y": view[1], "out_pitch_x": view[2], "out_height": tile.height, "out_width": tile.width,
+                "out_groups": groups, "weight_base": self._table(table, ()),
+            }  # fmt: skip
+            self.add(replace(template, **changes), Origin((source.name,), target.name, start, piece.step))
+            view = (base, view[1], view[2])
+        self.add(
+            Save(memory=image, address=target.byte(*start), ddr_pitch_y=target.pitches[1] * piece.step[0],
+                 ddr_pitch_x=target.pitches[2] * piece.step[1], base=view[0], pitch_y=view[1], pitch_x=view[2],
+                 **extent),
+            Origin((source.name,), target.name, start, piece.step),
+        )  # fmt: skip

@@ -1,0 +1,72 @@
+"""What the interpreter calls: each function makes its views of the state and does one step of a faulty run."""
+
+# mypy: disable-error-code="no-untyped-def,no-untyped-call"
+from accel_sim.engine.jit import jit
+from accel_sim.engine.sparse import accumulate, propagate, reach, strike
+from accel_sim.engine.sparse.attach import attach
+
+_accumulate, _accumulate_pool = accumulate.accumulate, accumulate.accumulate_pool
+_propagate, _undo = propagate.propagate, propagate.undo
+_changed_codes, _changed_decisions = propagate.changed_codes, propagate.changed_decisions
+_check_rows = reach.check_rows
+_strike_bias, _strike_code, _strike_weight = strike.strike_bias, strike.strike_code, strike.strike_weight
+
+
+@jit
+def run_accumulate(handles, number):
+    """See `accumulate.accumulate`."""
+    _accumulate(attach(handles), number)
+
+
+@jit
+def run_accumulate_pool(handles, number):
+    """See `accumulate.accumulate_pool`."""
+    _accumulate_pool(attach(handles), number)
+
+
+@jit
+def run_propagate(handles, first, stop, portable, policy):
+    """See `propagate.propagate`."""
+    return _propagate(attach(handles), first, stop, portable, policy)
+
+
+@jit
+def run_undo(handles):
+    """See `propagate.undo`."""
+    _undo(attach(handles))
+
+
+@jit
+def count_changed_codes(handles, tensor):
+    """See `propagate.changed_codes`."""
+    return _changed_codes(attach(handles), tensor)
+
+
+@jit
+def count_changed_decisions(handles, tensor, classes, limit):
+    """See `propagate.changed_decisions`."""
+    return _changed_decisions(attach(handles), tensor, classes, limit)
+
+
+@jit
+def run_check_rows(handles, tensor, first, last):
+    """See `reach.check_rows`."""
+    _check_rows(attach(handles), tensor, first, last)
+
+
+@jit
+def run_strike_bias(handles, number, channel, difference):
+    """See `strike.strike_bias`."""
+    _strike_bias(attach(handles), number, channel, difference)
+
+
+@jit
+def run_strike_code(handles, tensor, position, mask):
+    """See `strike.strike_code`."""
+    _strike_code(attach(handles), tensor, position, mask)
+
+
+@jit
+def run_strike_weight(handles, number, channel, source_channel, ky, kx, difference):
+    """See `strike.strike_weight`."""
+    _strike_weight(attach(handles), number, channel, source_channel, ky, kx, difference)

@@ -1,0 +1,128 @@
+"""Reads an ONNX file, float or quantised, and infers every shape; topology and shapes are all that is used."""
+
+from pathlib import Path
+
+import onnx
+from onnx import helper, numpy_helper
+
+from accel_sim.errors import ModelError
+
+# Quantised operators outside the standard: the standard operator of the same shapes, and which inputs are data.
+STAND_INS: dict[str, tuple[str, slice]] = {
+    "QLinearAdd": ("Add", slice(0, 4, 3)),
+    "QLinearMul": ("Mul", slice(0, 4, 3)),
+    "QLinearConcat": ("Concat", slice(2, None, 3)),
+    "QLinearAveragePool": ("AveragePool", slice(0, 1)),
+    "QLinearGlobalAveragePool": ("GlobalAveragePool", slice(0, 1)),
+    "QLinearLeakyRelu": ("LeakyRelu", slice(0, 1)),
+    "QLinearSigmoid": ("Sigmoid", slice(0, 1)),
+    "QLinearSoftmax": ("Softmax", slice(0, 1)),
+    "QGemm": ("Gemm", slice(0, 4, 3)),
+}
+
+
+def read_model(source: str | Path | onnx.ModelProto) -> tuple[onnx.ModelProto, str]:
+    """Return the model with shapes inferred, and its name.
+
+    A free batch is set to one. Quantised operators that are not in the ONNX standard are replaced by their
+    counterparts, which have the same shapes.
+
+    Raises
+    ------
+    ModelError
+        When the file cannot be read, or an input has another free dimension.
+    """
+    if isinstance(source, onnx.ModelProto):
+        model, name = onnx.ModelProto(), source.graph.name
+        model.CopyFrom(source)
+    else:
+        name = str(source)
+        try:
+            model = onnx.load(name, load_external_data=False)
+        except Exception as error:  # protobuf raises its own kinds
+            raise ModelError(f"{name}: not a readable ONNX file ({error}); give a float or quantised ONNX model") from None
+    for node in model.graph.node:
+        if node.op_type in STAND_INS:
+            if any(a.name == "channels_last" and a.i for a in node.attribute):
+                raise ModelError(f"{name}: node {node.name} is stored channels last; export it channels first")
+            op_type, operands = STAND_INS[node.op_type]
+            kept = list(node.input)[operands]
+            node.op_type, node.domain = op_type, ""
+            del node.input[:]
+            node.input.extend(kept)
+    _fix_batch(model, name)
+    try:
+        inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
+    except Exception as error:  # inference raises several kinds
+        raise ModelError(f"{name}: shapes cannot be inferred ({error}); run the model through onnx.checker") from None
+    return inferred, name
+
+
+def _fix_batch(model: onnx.ModelProto, name: str) -> None:
+    constant = {t.name for t in model.graph.initializer}
+    stale = {v.name: v for v in [*model.graph.value_info, *model.graph.output]}
+    free = False
+    for value in model.graph.input:
+        if value.name in constant:
+            continue
+        for axis, dim in enumerate(value.type.tensor_type.shape.dim):
+            if dim.HasField("dim_value") and dim.dim_value > 0:
+                continue
+            if axis > 0:
+                raise ModelError(
+                    f"{name}: dimension {axis} of input {value.name} is free ({dim.dim_param or 'unknown'}); "
+                    "fix it to a number, for instance with onnxruntime.tools.make_dynamic_shape_fixed"
+                )
+            dim.dim_value = 1
+            free = True
+    if free:  # what was inferred with a free batch would only stand in the way
+        for value in stale.values():
+            value.type.tensor_type.ClearField("shape")
+
+
+def shapes_of(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of all tensors whose every dimension is known."""
+    found: dict[str, tuple[int, ...]] = {}
+    graph = model.graph
+    for value in [*graph.input, *graph.value_info, *graph.output]:
+        kind = value.type.tensor_type
+        if kind.HasField("shape") and all(d.HasField("dim_value") for d in kind.shape.dim):
+            found[value.name] = tuple(d.dim_value for d in kind.shape.dim)
+    for tensor in graph.initializer:
+        found[tensor.name] = tuple(tensor.dims)
+    for node in graph.node:
+        if node.op_type == "Constant":
+            for a in node.attribute:
+                if a.name == "value":
+                    found[node.output[0]] = tuple(a.t.dims)
+    return found
+
+
+def constants_of(model: onnx.ModelProto) -> set[str]:
+    """Return names of all tensors that do not depend on an input."""
+    constant = {t.name for t in model.graph.initializer}
+    for node in model.graph.node:
+        if all(i in constant or not i for i in node.input):
+            constant.update(node.output)
+    return constant
+
+
+def attributes_of(node: onnx.NodeProto) -> dict[str, object]:
+    """Return a node's attributes as Python values."""
+    return {a.name: helper.get_attribute_value(a) for a in node.attribute}
+
+
+def scalar_of(model: onnx.ModelProto, name: str) -> float | None:
+    """Return the value of a scalar initialiser or Constant, or None."""
+    for tensor in model.graph.initializer:
+        if tensor.name == name:
+            array = numpy_helper.to_array(tensor)
+            return float(array.reshape(-1)[0]) if array.size == 1 else None
+    for node in model.graph.node:
+        if node.op_type == "Constant" and node.output[0] == name:
+            value = helper.get_attribute_value(node.attribute[0])
+            if isinstance(value, onnx.TensorProto):
+                array = numpy_helper.to_array(value)
+                return float(array.reshape(-1)[0]) if array.size == 1 else None
+            return float(value) if isinstance(value, (int, float)) else None
+    return None

@@ -1,0 +1,40 @@
+"""U-Nets of any width: the networks of segmentation studies."""
+
+import onnx
+
+from onnx_models.zoo.network import Network
+
+
+def unet(
+    height: int = 208,
+    width: int = 400,
+    bands: int = 25,
+    filters: tuple[int, ...] = (32, 64, 128, 256, 512),
+    classes: int = 5,
+    act: str = "relu",
+) -> onnx.ModelProto:
+    """U-Net with two 3x3 convolutions a level and 2x2 transposed convolutions (Ronneberger et al., arXiv:1505.04597).
+
+    Parameters
+    ----------
+    height, width, bands : int
+        Shape of the input cube; height and width must be multiples of ``2 ** (len(filters) - 1)``.
+    filters : tuple of int
+        Channels per level, from the first to the bottom; any number, as after pruning.
+    classes : int
+        Channels of the output.
+    act : str
+        relu, sigmoid or hard_sigmoid, behind every 3x3 convolution.
+    """
+    net = Network("unet", bands, height, width)
+    x = net.input
+    skips = []
+    for level, channels in enumerate(filters):
+        x = net.conv(net.conv(x, channels, 3, act=act), channels, 3, act=act)
+        if level < len(filters) - 1:
+            skips.append(x)
+            x = net.pool(x, 2, 2, "valid")
+    for channels, skip in zip(reversed(filters[:-1]), reversed(skips), strict=True):
+        x = net.concat(net.up_conv(x, channels), skip)
+        x = net.conv(net.conv(x, channels, 3, act=act), channels, 3, act=act)
+    return net.model(net.conv(x, classes, 1, act=None))
