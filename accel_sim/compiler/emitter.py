@@ -61,7 +61,8 @@ class Emitter:
         self.layer = 0
         self.scratch = (0, config.image_lines)
         self._slot = 0
-        self._loaded: dict[int, tuple[object, int, int]] = {}
+        self._loaded: dict[int, tuple[object, int, int]] = {}  # slot (half of each memory) to what it holds
+        self._whole = False  # whether the weights in use reach over both halves
         self._table_slot = 0
         self._tables: dict[int, int] = {}
         self._outputs = 0
@@ -220,19 +221,19 @@ class Emitter:
             reads = (job.source.tensor, job.second.tensor)
         if job.constants.table is not None:
             changes["weight_base"] = self._table(job.constants.table, job.constants.names)
-        if not job.continues:
+        if not job.parts:
             changes |= self._constants(job, chunk)
             self.add(replace(template, **changes), replace(origin, reads=reads))
             return
         group = 0
-        parts = (job, *job.continues)
-        for number, part in enumerate(parts):
-            count = groups_of(part.source.count, config)
+        for number, (count, constants) in enumerate(job.parts):
+            groups = groups_of(count, config)
+            part = replace(job, constants=constants, template=replace(template, in_groups=groups))
             mine = changes | self._constants(part, chunk)
-            mine |= {"in_base": source[0] + group, "in_groups": count, "first": int(number == 0)}
-            mine |= {"tail": (part.source.count - 1) % config.word_bytes + 1, "last": int(part is parts[-1])}
-            self.add(replace(template, **mine), replace(origin, reads=reads))
-            group += count
+            mine |= {"in_base": source[0] + group, "in_groups": groups, "tail": (count - 1) % config.word_bytes + 1}
+            mine |= {"first": int(number == 0), "last": int(number == len(job.parts) - 1)}
+            self.add(replace(template, **mine), replace(origin, reads=(job.source.tensor, *constants.names)))
+            group += groups
 
     def _second(self, job: Job, tiling: Tiling, tile: Tile, chunk: tuple[int, int]) -> View:
         assert job.second is not None
@@ -255,11 +256,10 @@ class Emitter:
             if loaded == key:
                 return self._bases(job, chunk, slot)
         slot = self._slot = 1 - self._slot
-        bases = self._bases(job, chunk, slot)
-        rows = config.weight_rows if job.is_conv else config.depthwise_rows
-        self._loaded = {s: k for s, k in self._loaded.items() if s != slot and bases["weight_base"] >= rows // 2 * slot}
-        if job.constants.weights is not None and chunk[1] * taps_of(template) > rows // 2:
-            self._loaded = {}
+        bases, whole = self._bases(job, chunk, slot), self._takes_whole(job, chunk)
+        if whole or self._whole:
+            self._loaded.clear()
+        self._whole = whole
         self._loaded[slot] = key
         self._load_weights(job, chunk, bases["weight_base"])
         words, lanes = config.bias_words, config.output_channel_parallel
@@ -283,13 +283,17 @@ class Emitter:
         )  # fmt: skip
         return bases
 
+    def _takes_whole(self, job: Job, chunk: tuple[int, int]) -> bool:
+        """Whether the weights of a chunk need more than half of their memory."""
+        assert job.template is not None
+        rows = self.config.weight_rows if job.is_conv else self.config.depthwise_rows
+        return job.constants.weights is not None and chunk[1] * taps_of(job.template) > rows // 2
+
     def _bases(self, job: Job, chunk: tuple[int, int], slot: int) -> dict[str, int]:
-        template, config = job.template, self.config
-        assert template is not None
+        config = self.config
         rows = config.weight_rows if job.is_conv else config.depthwise_rows
-        whole = job.constants.weights is not None and chunk[1] * taps_of(template) > rows // 2
         return {
-            "weight_base": 0 if whole else slot * (rows // 2),
+            "weight_base": 0 if self._takes_whole(job, chunk) else slot * (rows // 2),
             "bias_base": slot * (config.bias_rows // 2),
             "parameter_base": slot * (config.parameter_rows // 2),
         }

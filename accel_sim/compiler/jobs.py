@@ -54,8 +54,9 @@ class Job:
         Whether the second operand is one pixel.
     constants
         What it loads.
-    continues
-        For a sum over more input channels than the weight banks hold: the jobs of the remaining channels.
+    parts
+        For a sum over more input channels than the weight banks hold: how many channels each instruction takes, and
+        its constants; the template's `in_groups` is that of the largest part.
     """
 
     template: Conv | Alu | None
@@ -68,7 +69,7 @@ class Job:
     second: Part | None = None
     broadcast: bool = False
     constants: Constants = field(default_factory=Constants)
-    continues: tuple["Job", ...] = ()
+    parts: tuple[tuple[int, Constants], ...] = ()
 
     @property
     def is_conv(self) -> bool:

@@ -158,11 +158,11 @@ def choose_tiling(
     cutter = _Cutter(job, source, target, second, capacity, config)
     whole_lines = source.resident is not None or (second is not None and second.resident is not None)
     widths = [job.size[1]] if whole_lines else list(_sizes(job.size[1], config.pixel_parallel))
-    groups = [1] if job.continues else list(_sizes(limit, 1))
-    if job.continues:
+    groups = [1] if job.parts else list(_sizes(limit, 1))
+    if job.parts:
         widths = [min(job.size[1], config.pixel_parallel)]
         if whole_lines and widths[0] < job.size[1]:
             return None
-    found = [cutter.cut(1, widths[0], 1)] if job.continues else [cutter.tallest(w, g) for g in groups for w in widths]
+    found = [cutter.cut(1, widths[0], 1)] if job.parts else [cutter.tallest(w, g) for g in groups for w in widths]
     fitting = [tiling for tiling in found if tiling is not None]
     return min(fitting, key=cutter.cost) if fitting else None

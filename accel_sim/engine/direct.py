@@ -41,22 +41,42 @@ def frame(x, image, first, last, pads, zero, out):
 def finish_run(
     acc, first, rows, shift, fixed, mode, scale, significand, exponent, limits, thresholds, codes, out, start
 ):  # fmt: skip
-    """Requantise rows ``first .. first + rows`` of raw products into ``out[start:]``."""
-    channels = fixed.size
-    if mode == FLOAT32 and shift == 0 and channels % LANES == 0:
+    """Requantise rows ``first .. first + rows`` of raw products into ``out[start:]``.
+
+    `fixed` and `scale` are padded to whole vectors of channels in the quick case (see `padded`).
+    """
+    channels = out.shape[1]
+    if mode == FLOAT32 and shift == 0:
         floor, ceiling = np.float32(limits[0] - limits[2]), np.float32(limits[1] - limits[2])
         add = limits[2] + limits[3]
+        spare = np.empty(LANES, np.uint8)
+        whole = channels // LANES * LANES
         for r in range(rows):
             row = acc.ctypes.data + 4 * (first + r) * acc.shape[1]
             target = out.ctypes.data + (start + r) * channels
-            for c in range(0, channels, LANES):
+            for c in range(0, whole, LANES):
                 store_eight(
                     row + 4 * c, fixed.ctypes.data + 4 * c, scale.ctypes.data + 4 * c, target + c, floor, ceiling, add
                 )
+            if whole < channels:
+                store_eight(
+                    row + 4 * whole, fixed.ctypes.data + 4 * whole, scale.ctypes.data + 4 * whole, spare.ctypes.data,
+                    floor, ceiling, add,
+                )  # fmt: skip
+                for c in range(whole, channels):
+                    out[start + r, c] = spare[c - whole]
         return
     part = acc[first : first + rows]
     finish_rows(part, rows, fixed, False, fixed, fixed, shift)
     store_rows(part, rows, mode, scale, significand, exponent, limits, thresholds, codes, out, start, 0)
+
+
+@jit
+def padded(values):
+    """Return the values with zeros up to whole vectors."""
+    longer = np.zeros(-(-values.size // LANES) * LANES, values.dtype)
+    longer[: values.size] = values
+    return longer
 
 
 @jit
@@ -78,14 +98,16 @@ def conv_direct(
     products = np.empty((BLOCK // pixels, columns), np.int32)
     acc = products.reshape((BLOCK, columns // pixels))
     positions = (last_row - first_row) * pitch
+    if mode == FLOAT32 and shift == 0:
+        fixed, scale = padded(fixed), padded(scale)
     for n in range(images):
         frame(x, n, first_row, last_row + kh - 1, pads, zero, framed)
         for position in range(0, positions, BLOCK):
             rows = min(BLOCK, positions - position)
-            padded = -(-rows // (12 * pixels)) * 12
+            tall = -(-rows // (12 * pixels)) * 12
             runs_times_matrix(
                 framed, position * channels, pixels * channels, kh, pitch * channels, packed, depth,
-                products[:padded], portable,
+                products[:tall], portable,
             )  # fmt: skip
             r = 0
             while r < rows:

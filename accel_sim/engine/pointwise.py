@@ -3,29 +3,33 @@
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
 import numpy as np
 
+from accel_sim.engine.bytewise import copy_stretch, lookup_stretch, max_stretch
 from accel_sim.engine.jit import jit
 from accel_sim.engine.requant import ROUNDER
+
+ROWS = 64  # rows mapped at a time
 
 
 @jit
 def map_bytes(x, table, out):
     """``out[i] = table[x[i]]`` on flat arrays."""
-    for i in range(x.size):
-        out[i] = table[x[i]]
+    lookup_stretch(out.ctypes.data, x.ctypes.data, table.ctypes.data, x.size)
 
 
 @jit
 def place_columns(x, table, mapped, out, start):
     """Copy the rows of `x` into columns ``start ...`` of `out`, through a table where `mapped`."""
     rows, columns = x.shape
-    if mapped:
-        for r in range(rows):
-            for c in range(columns):
-                out[r, start + c] = table[x[r, c]]
-    else:
-        for r in range(rows):
-            for c in range(columns):
-                out[r, start + c] = x[r, c]
+    buffer = np.empty(ROWS * columns if mapped else 0, np.uint8)
+    for first in range(0, rows, ROWS):
+        count = min(ROWS, rows - first)
+        source = x.ctypes.data + first * columns
+        if mapped:
+            lookup_stretch(buffer.ctypes.data, source, table.ctypes.data, count * columns)
+            source = buffer.ctypes.data
+        target = out.ctypes.data + first * out.shape[1] + start
+        for r in range(count):
+            copy_stretch(target + r * out.shape[1], source + r * columns, columns)
 
 
 @jit
@@ -58,8 +62,8 @@ def max_pool(x, window, out):
     for n in range(images):
         for oy in range(out.shape[1]):
             for ox in range(out.shape[2]):
-                for c in range(channels):
-                    out[n, oy, ox, c] = 0
+                out[n, oy, ox] = 0
+                target = out.ctypes.data + ((n * out.shape[1] + oy) * out.shape[2] + ox) * channels
                 for ky in range(kh):
                     iy = oy * sh - top + ky * dh
                     if iy < 0 or iy >= height:
@@ -68,8 +72,7 @@ def max_pool(x, window, out):
                         ix = ox * sw - left + kx * dw
                         if ix < 0 or ix >= width:
                             continue
-                        for c in range(channels):
-                            out[n, oy, ox, c] = max(out[n, oy, ox, c], x[n, iy, ix, c])
+                        max_stretch(target, x.ctypes.data + ((n * height + iy) * width + ix) * channels, channels)
 
 
 @jit

@@ -15,7 +15,7 @@ def conv_cycles(layer: Layer, array: Array) -> int:
     up to whole tiles: ``ceil(oh/PP) * ow * ceil(oc/OCP) * taps * ceil(ic/ICP)``. Inputs of up to 2 ICP channels
     may be packed along the width of the window instead (PG338's channel augmentation): ``kh * ceil(kw*ic/ICP)`` in
     place of ``taps * ceil(ic/ICP)``, whichever is less. A transposed convolution of stride s runs as s*s ordinary
-    ones over its input grid, with ``ceil(k/s)`` taps along each axis.
+    ones, together over its output grid, with ``ceil(k/s)`` taps along each axis.
 
     Parameters
     ----------
@@ -43,15 +43,23 @@ def conv_cycles(layer: Layer, array: Array) -> int:
         return pixels * _tiles(out.channels, ocp) * _tiles(kh, layer.stride) * _tiles(kw, layer.stride) * depth
     if layer.group > 1:
         return pixels * layer.group * _tiles(out.channels // layer.group, ocp) * layer.taps * depth
-    steps = layer.taps * depth
-    if layer.reduction <= 2 * icp:
-        steps = min(steps, kh * _tiles(kw * layer.reduction, icp))
+    steps = kh * _tiles(kw * layer.reduction, icp) if is_packed(layer, array) else layer.taps * depth
     return pixels * _tiles(out.channels, ocp) * steps
 
 
-def is_strided(layer: Layer) -> bool:
-    """Return whether the array reads its rows with gaps: a convolution of stride above one with a window."""
-    return layer.kind == "conv" and layer.op_type != "ConvTranspose" and layer.stride > 1 and layer.taps > 1
+def is_packed(layer: Layer, array: Array) -> bool:
+    """Return whether few input channels are packed along the width of the window, because that takes fewer steps."""
+    icp = array.input_channel_parallel
+    plain = layer.kind == "conv" and layer.op_type != "ConvTranspose" and layer.group == 1
+    kh, kw = layer.kernel
+    fewer = kh * _tiles(kw * layer.reduction, icp) < layer.taps * _tiles(layer.reduction, icp)
+    return plain and layer.reduction <= 2 * icp and fewer
+
+
+def is_strided(layer: Layer, array: Array) -> bool:
+    """Return whether the array reads rows with gaps: stride above one, a window, and input that is not packed."""
+    window = layer.kind == "conv" and layer.op_type != "ConvTranspose" and layer.stride > 1 and layer.taps > 1
+    return window and not is_packed(layer, array)
 
 
 def alu_cycles(layer: Layer, array: Array) -> int:

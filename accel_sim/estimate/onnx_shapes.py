@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import onnx
-from onnx import helper, numpy_helper
+from onnx import helper
 
 from accel_sim.errors import ModelError
 
@@ -40,7 +40,9 @@ def read_model(source: str | Path | onnx.ModelProto) -> tuple[onnx.ModelProto, s
         try:
             model = onnx.load(name, load_external_data=False)
         except Exception as error:  # protobuf raises its own kinds
-            raise ModelError(f"{name}: not a readable ONNX file ({error}); give a float or quantised ONNX model") from None
+            raise ModelError(
+                f"{name}: not a readable ONNX file ({error}); give a float or quantised ONNX model"
+            ) from None
     for node in model.graph.node:
         if node.op_type in STAND_INS:
             if any(a.name == "channels_last" and a.i for a in node.attribute):
@@ -107,22 +109,10 @@ def constants_of(model: onnx.ModelProto) -> set[str]:
     return constant
 
 
-def attributes_of(node: onnx.NodeProto) -> dict[str, object]:
-    """Return a node's attributes as Python values."""
-    return {a.name: helper.get_attribute_value(a) for a in node.attribute}
-
-
-def scalar_of(model: onnx.ModelProto, name: str) -> float | None:
-    """Return the value of a scalar initialiser or Constant, or None."""
-    for tensor in model.graph.initializer:
-        if tensor.name == name:
-            array = numpy_helper.to_array(tensor)
-            return float(array.reshape(-1)[0]) if array.size == 1 else None
-    for node in model.graph.node:
-        if node.op_type == "Constant" and node.output[0] == name:
-            value = helper.get_attribute_value(node.attribute[0])
-            if isinstance(value, onnx.TensorProto):
-                array = numpy_helper.to_array(value)
-                return float(array.reshape(-1)[0]) if array.size == 1 else None
-            return float(value) if isinstance(value, (int, float)) else None
-    return None
+def integers_of(node: onnx.NodeProto, name: str, default: list[int]) -> list[int]:
+    """Return an attribute of one or several whole numbers as a list, `default` when the node does not have it."""
+    for a in node.attribute:
+        if a.name == name:
+            value = helper.get_attribute_value(a)
+            return [value] if isinstance(value, int) else [int(v) for v in value]
+    return default

@@ -1,4 +1,4 @@
-"""Time of every layer: the longer of computing and moving, plus what it costs to start a step."""
+"""Time of every layer: the longer of computing, with what it costs to start a step, and moving data."""
 
 import tomllib
 from dataclasses import dataclass
@@ -20,7 +20,8 @@ class Calibration:
     ddr_bytes_per_s : float
         Bandwidth that loads and saves see together.
     step_overhead_cycles : float
-        Cycles per scheduled step: fetch, first tile in, last tile out, synchronisation.
+        Cycles per scheduled step in which the array stands still: instructions, pipelines that fill and drain,
+        waiting for the step in front. Transfers go on meanwhile.
     strided_slowdown : float
         Relative extra time of convolutions of stride above one (rows read with gaps share a bank).
     """
@@ -54,9 +55,9 @@ class Times:
 
 
 def times_of(work: Work, array: Array, calibration: Calibration) -> Times:
-    """Return the time of every layer: ``max(compute, memory) + overhead`` (double buffering hides the shorter one)."""
+    """Return the time of every layer: ``max(compute + overhead, memory)`` (double buffering hides the shorter one)."""
     compute = work.conv_cycles * (1 + calibration.strided_slowdown * work.strided) + work.alu_cycles
     moved = work.weight_bytes + work.load_bytes + work.save_bytes
     memory = moved / calibration.ddr_bytes_per_s * array.clock_mhz * 1e6
     overhead = calibration.step_overhead_cycles * work.steps
-    return Times(compute, memory, overhead, np.maximum(compute, memory) + overhead)
+    return Times(compute, memory, overhead, np.maximum(compute + overhead, memory))

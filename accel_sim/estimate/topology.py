@@ -12,13 +12,11 @@ import onnx
 
 from accel_sim.errors import ModelError
 from accel_sim.estimate.layer import Kind, Layer, Tensor, Topology
-from accel_sim.estimate.onnx_shapes import attributes_of, constants_of, read_model, shapes_of
+from accel_sim.estimate.onnx_shapes import constants_of, integers_of, read_model, shapes_of
 
 # The value is the input under another name or another address: costs nothing.
-FREE = frozenset(
-    "Identity Dropout Cast Reshape Flatten Squeeze Unsqueeze Transpose QuantizeLinear DequantizeLinear Pad "
-    "Split Slice Shape Constant".split()
-)
+RENAMED = ("Identity", "Dropout", "Cast", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose")
+FREE = frozenset((*RENAMED, "Pad", "Split", "Slice", "QuantizeLinear", "DequantizeLinear", "Shape", "Constant"))
 SCALING = frozenset(("Add", "Sub", "Mul", "Div", "QLinearAdd", "QLinearMul"))  # with one constant operand
 ABSORBED = {  # activation or scaling -> kinds of layer that can finish with it (PG338; scaling joins the weights)
     "Relu": ("conv", "depthwise", "dense", "elementwise"),
@@ -29,7 +27,7 @@ ABSORBED = {  # activation or scaling -> kinds of layer that can finish with it 
 }
 ALU_PASSES = {"HardSigmoid": 1, "HardSwish": 2, "PRelu": 1, "LeakyRelu": 1, "Relu": 1, "Clip": 1}
 POOLS = ("MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "ReduceMean", "ReduceMax", "LpPool")
-MOVES = ("Resize", "Upsample", "SpaceToDepth", "DepthToSpace", "Tile", "Expand", "Gather")
+MOVES = ("Resize", "Upsample", "SpaceToDepth", "DepthToSpace", "Tile", "Expand", "Gather", "ArgMax")
 ELEMENTWISE = ("Add", "Mul", "Sub", "Sum", "Max", "Min")  # of two data; Div only by a constant
 
 
@@ -72,8 +70,9 @@ class _Reader:
         sizes = shape[1:] if len(shape) > 1 else shape or (1,)
         if len(sizes) > 3:
             sizes = (sizes[0], math.prod(sizes[1:-1]), sizes[-1])
-        channels, height, width = {1: (*sizes, 1, 1), 2: (sizes[0], 1, sizes[-1])}.get(len(sizes), tuple(sizes))  # type: ignore[misc]
-        return Tensor(name, channels, height, width)
+        if len(sizes) < 3:
+            sizes = (sizes[0], 1, sizes[1]) if len(sizes) == 2 else (sizes[0], 1, 1)
+        return Tensor(name, *sizes)
 
     def read(self) -> Topology:
         """Read all nodes."""
@@ -187,10 +186,9 @@ class _Reader:
         shape = self.weight(node)
         if shape is None or len(shape) < 3:
             return self.host(node, data, "its weights are computed")
-        attributes = attributes_of(node)
-        group = int(attributes.get("group", 1))  # type: ignore[call-overload]
+        group = integers_of(node, "group", [1])[0]
         kernel = (shape[2], shape[3]) if len(shape) > 3 else (1, shape[2])
-        stride = max(attributes.get("strides", [1]))  # type: ignore[call-overload]
+        stride = max(integers_of(node, "strides", [1]))
         base = self.plain(node, data[:1], "conv")
         transposed = node.op_type == "ConvTranspose"
         ic, oc = (shape[0], shape[1] * group) if transposed else (shape[1] * group, shape[0])
@@ -202,7 +200,7 @@ class _Reader:
             kind="depthwise" if depthwise else "conv",
             kernel=kernel,
             stride=stride,
-            dilation=max(attributes.get("dilations", [1])),  # type: ignore[call-overload]
+            dilation=max(integers_of(node, "dilations", [1])),
             group=group,
             reduction=ic // group,
             weight_bytes=math.prod(shape) + oc,
@@ -214,7 +212,7 @@ class _Reader:
         shape = self.weight(node)
         if shape is None or len(shape) != 2:
             return self.host(node, data, "its weights are computed")
-        swapped = bool(attributes_of(node).get("transB", 0))
+        swapped = integers_of(node, "transB", [0])[0] == 1
         ic, oc = (shape[1], shape[0]) if swapped else shape
         out = self.shapes.get(node.output[0], (1, oc))
         rows = max(1, math.prod(out[1:-1]))
@@ -230,10 +228,8 @@ class _Reader:
 
     def pool(self, node: onnx.NodeProto, data: list[str]) -> Layer:
         """Return a pool; a global one, or a mean over an axis, has the window of its input."""
-        attributes = attributes_of(node)
         base = self.plain(node, data[:1], "pool")
         source = self.tensor(data[0])
-        window = attributes.get("kernel_shape", [source.height, source.width])
-        kernel = (1, *window) if len(window) == 1 else tuple(window)  # type: ignore[arg-type, misc]
-        stride = max(attributes.get("strides", [1]))  # type: ignore[call-overload]
-        return replace(base, kernel=(int(kernel[0]), int(kernel[1])), stride=stride)
+        window = integers_of(node, "kernel_shape", [source.height, source.width])
+        kernel = (1, window[0]) if len(window) == 1 else (window[0], window[1])
+        return replace(base, kernel=kernel, stride=max(integers_of(node, "strides", [1])))

@@ -79,7 +79,7 @@ def work_of(topology: Topology, array: Array) -> Work:
     return Work(
         np.array([conv_cycles(x, array) for x in layers], np.float64),
         np.array([alu_cycles(x, array) for x in layers], np.float64),
-        np.array([is_strided(x) for x in layers], np.bool_),
+        np.array([is_strided(x, array) for x in layers], np.bool_),
         np.array([x.weight_bytes for x in layers], np.float64) * on_array,
         load * on_array,
         save * on_array,

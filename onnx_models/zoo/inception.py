@@ -129,12 +129,12 @@ def inception_v3(size: int = 299, classes: int = 1001) -> onnx.ModelProto:
     for i in range(2):
         a = net.conv(x, 384, 1)
         b = net.conv(net.conv(x, 448, 1), 384, 3)
-        pooled = net.pool(x, 3, 1, mean=i == 0)
+        last = net.pool(x, 3, 1, mean=i == 0)
         x = net.concat(
             net.conv(x, 320, 1),
             net.concat(net.conv(a, 384, (1, 3)), net.conv(a, 384, (3, 1))),
             net.concat(net.conv(b, 384, (1, 3)), net.conv(b, 384, (3, 1))),
-            net.conv(pooled, 192, 1),
+            net.conv(last, 192, 1),
         )
     return net.model(net.dense(net.mean(x), classes))
 

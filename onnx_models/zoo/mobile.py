@@ -101,7 +101,6 @@ EDGE_EFFICIENT = (
 )
 
 
-
 def _late_stride(net: Network, x: Feature, oc: int, hidden: int, stride: int, skip: bool) -> Feature:
     """Append a fused block: 3x3 to the hidden width at full resolution, then the 1x1 that carries the stride."""
     y = net.conv(net.conv(x, hidden, 3), oc, 1, stride, act=None)

@@ -6,6 +6,7 @@ megabytes fit in a file of a few kilobytes, and ONNX's own shape inference still
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx
@@ -53,7 +54,7 @@ class Network:
         self.input = Feature("input", channels, height, width)
 
     # ---------------------------------------------------------------- plumbing
-    def node(self, op_type: str, inputs: Sequence[str], **attributes: object) -> str:
+    def node(self, op_type: str, inputs: Sequence[str], **attributes: Any) -> str:
         """Append a node and return the name of its only output."""
         name = f"{op_type.lower()}_{len(self.nodes)}"
         self.nodes.append(helper.make_node(op_type, list(inputs), [name], name=name, **attributes))
@@ -78,19 +79,19 @@ class Network:
             out = -(-size // stride)
             total = max(0, (out - 1) * stride + reach - size)
             return out, total // 2, total - total // 2
-        if padding == "valid":
-            pad = 0
-        else:
-            pad = padding[axis] if isinstance(padding, tuple) else int(padding)
+        sides = (
+            (0, 0) if padding == "valid" else padding if isinstance(padding, tuple) else (int(padding), int(padding))
+        )
+        pad = sides[axis]
         return (size + 2 * pad - reach) // stride + 1, pad, pad
 
     def window(
         self, x: Feature, kernel: tuple[int, int], stride: int, padding: Padding, dilation: int = 1
-    ) -> tuple[int, int, dict[str, object]]:
+    ) -> tuple[int, int, dict[str, Any]]:
         """Return output height, output width and the attributes of a sliding window."""
         oh, top, bottom = self.extent(x.height, kernel[0], stride, dilation, padding, 0)
         ow, left, right = self.extent(x.width, kernel[1], stride, dilation, padding, 1)
-        attributes: dict[str, object] = {
+        attributes: dict[str, Any] = {
             "kernel_shape": list(kernel),
             "strides": [stride, stride],
             "pads": [top, left, bottom, right],

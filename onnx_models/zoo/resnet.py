@@ -17,7 +17,7 @@ def basic(net: Network, x: Feature, width: int, stride: int) -> Feature:
 
 
 def bottleneck(net: Network, x: Feature, width: int, stride: int, late: bool) -> Feature:
-    """Append a 1x1, 3x3, 1x1 block (same figure, right); the stride is on the 3x3 when `late`, else on the first 1x1."""
+    """Append a 1x1, 3x3, 1x1 block (same figure, right); the stride is on the 3x3 when `late`, else in front."""
     short = x
     if x.channels != 4 * width:
         short = net.conv(x, 4 * width, 1, stride, act=None, padding=0)

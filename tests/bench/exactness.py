@@ -1,13 +1,14 @@
 """Many faults, incremental against dense: `python -m tests.bench.exactness --faults 100000 [--models DIR] --json OUT`.
 
-Every fault is run by `Injector.inject`, which pays for what changed, and by `Engine.run_faulty`, which computes every node
-behind the fault in full. Each output byte and the verdict must agree. Ends with status 1 when one does not.
+Every fault is run by `Injector.inject`, which pays for what changed, and by `Engine.run_faulty`, which computes every
+node behind the fault in full. Each output byte and the verdict must agree. Ends with status 1 when one does not.
 
 Faults are drawn in chunks that depend on nothing but their place in the plan. Finished chunks are kept beside OUT, in
 `OUT.chunks`: the same command on the same code goes on where it was stopped.
 """
 
 import argparse
+import hashlib
 import json
 import multiprocessing
 import os
@@ -18,6 +19,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from accel_sim.bundled import resolve
 from tests.bench.exactness_chunk import DESIGNS, RANDOM_GRAPHS, Chunk, Counts, run_chunk
 from tests.bench.machine import machine, sources_digest
 from tests.bench.workloads import BUNDLED, GOALS, SCHEMES, Source, bundled_network, folder_networks, goal_network
@@ -71,16 +73,13 @@ def make_plan(costs: Sequence[tuple[Source, float]], faults: int) -> list[Chunk]
 
 def run(chunks: Sequence[Chunk], kept: Path, processes: int) -> dict[str, dict[str, Any]]:
     """Run the chunks that the file does not hold yet; returns what each found."""
-    task = {"sources": sources_digest()}
-    lines = kept.read_text().splitlines() if kept.exists() else []
-    if not lines or json.loads(lines[0]) != task:
-        lines = [json.dumps(task)]
-        kept.write_text(lines[0] + "\n")
-    done = dict(json.loads(line) for line in lines[1:] if line.endswith("]"))
+    task = {"sources": sources_digest(), "portable": machine()["portable_kernels"], "files": _digests(chunks)}
+    done = _kept(kept, task)
+    kept.write_text("".join(json.dumps(line) + "\n" for line in [task, *([k, v] for k, v in done.items())]))
     missing = [chunk for chunk in chunks if chunk.key not in done]
     context = multiprocessing.get_context("spawn")
     begin = time.monotonic()
-    with kept.open("a") as file, context.Pool(processes, _one_thread) as pool:
+    with kept.open("a") as file, context.Pool(processes, _step_back) as pool:
         for number, (key, counts) in enumerate(pool.imap_unordered(_run, missing), start=1):
             done[key] = asdict(counts)
             file.write(json.dumps([key, done[key]]) + "\n")
@@ -92,11 +91,24 @@ def run(chunks: Sequence[Chunk], kept: Path, processes: int) -> dict[str, dict[s
     return {chunk.key: done[chunk.key] for chunk in chunks}
 
 
+def _digests(chunks: Sequence[Chunk]) -> dict[str, str]:
+    files = sorted({str(resolve(c.source.model)) for c in chunks if c.source != RANDOM_GRAPHS})
+    return {Path(file).name: hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in files}
+
+
+def _kept(kept: Path, task: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Read finished chunks; none where the file is of other code or other networks. A torn last line is dropped."""
+    lines = kept.read_text().splitlines() if kept.exists() else []
+    if not lines or lines[0] != json.dumps(task):
+        return {}
+    return dict(json.loads(line) for line in lines[1:] if line.endswith("]"))
+
+
 def _run(chunk: Chunk) -> tuple[str, Counts]:
     return chunk.key, run_chunk(chunk)
 
 
-def _one_thread() -> None:
+def _step_back() -> None:
     """Lower the priority of a worker: the run is long and nobody waits for it."""
     os.nice(5)
 

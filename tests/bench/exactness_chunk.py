@@ -34,8 +34,8 @@ DESIGNS = (
     ("activations", "multi-bit"),
 )
 """`uniform` over all bits; `set-bit`: a tensor and bit first, each pair equally likely; `multi-bit`: as `set-bit`, with
-one to three further bits of the same element; `high bias bits`: bits 24 to 31 of biases, which saturate whole planes, and
-of which bit 31 makes sums of the other sign wrap around."""
+one to three further bits of the same element; `high bias bits`: bits 24 to 31 of biases, which saturate whole planes,
+and of which bit 31 makes sums of the other sign wrap around."""
 HIGH_BIAS_BIT = 24
 
 

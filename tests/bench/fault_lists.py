@@ -50,7 +50,7 @@ def draw_lists(graph: Graph, count: int, seed: int = 7) -> dict[str, list[Fault]
 
 
 def _draw(graph: Graph, space_name: str, among: list[tuple[str, ...]], rng: np.random.Generator) -> list[Fault]:
-    """Draw one fault, uniform over bits, from each of the given groups of tensors (all tensors where a group is empty)."""
+    """Draw one fault, uniform over bits, from each of the given groups of tensors; an empty group is all tensors."""
     space = make_space(space_name, graph, 1)
     strata = space.strata
     faults = []
@@ -64,8 +64,8 @@ def _draw(graph: Graph, space_name: str, among: list[tuple[str, ...]], rng: np.r
 def check_lists(graph: Graph, lists: Mapping[str, list[Fault]]) -> None:
     """Fail when a list is not what its name claims.
 
-    Spaces and roles must be the promised ones, every fault must exist and not be the only one of its list, and the shares
-    of tensors and of bits must be those of the promised distribution, within `SIGMAS` standard deviations.
+    Spaces and roles must be the promised ones, every fault must exist and not be the only one of its list, and the
+    shares of tensors and of bits must be those of the promised distribution, within `SIGMAS` standard deviations.
 
     Raises
     ------

@@ -29,7 +29,7 @@ def machine() -> dict[str, Any]:
 
 
 def sources_digest() -> str:
-    """SHA-256 over names and contents of the simulator's Python files: figures of equal digests are of the same code."""
+    """SHA-256 over names and contents of the simulator's Python files: equal digests mean equal code."""
     root = Path(accel_sim.__file__).parent
     state = hashlib.sha256()
     for path in sorted(root.rglob("*.py")):

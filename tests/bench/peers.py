@@ -1,8 +1,8 @@
 """PyTorchFI and MRFI on the same network, as the baselines of the comparison (extra `bench`; absent ones are skipped).
 
-The network is the float U-Net of the same shape with batch normalisation folded away, as in the quantised file. Its weights
-are random: a float forward pass takes the same time whatever they are. A fault is the one of our list: the code of the
-same weight element, on the grid of 127 steps to the tensor's largest weight, with the same bit inverted.
+The network is the float U-Net of the same shape with batch normalisation folded away, as in the quantised file. Its
+weights are random: a float forward pass takes the same time whatever they are. A fault is the one of our list: the code
+of the same weight element, on the grid of 127 steps to the tensor's largest weight, with the same bit inverted.
 """
 
 from collections.abc import Callable

@@ -1,140 +1,165 @@
-"""What one fault costs, as a ratio to one onnxruntime inference of the same model in the same run.
+"""What the engine costs, as ratios to one onnxruntime inference of the same network in the same run.
 
-    python -m tests.bench.speed [--model hsi-unet-relu] [--inputs IN.npz] [--faults 200] [--json OUT.json]
+    python -m tests.bench.speed --all [--models DIR] [--json OUT.json]
+    python -m tests.bench.speed --model hsi-unet-relu [--inputs IN.npz] [--faults 200] [--json OUT.json]
 
-Rounds of all contenders are interleaved, so that a machine that slows down slows all of them; the ratio of a round is
-taken inside the round, and the median over rounds is reported with its spread. Nothing here is a test: times are not
-asserted.
+The first prints the goals' table for the two benchmark networks, and after it what faults cost on the other networks;
+the second times one network. Nothing here is a test: times are not asserted. PyTorchFI and MRFI take part when they are
+installed (extra `bench`).
 """
 
 import argparse
 import json
-import platform
-import sys
-import time
-from collections.abc import Callable
-from importlib.metadata import version
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import onnxruntime as ort
-
 from accel_sim.bundled import bundled_inputs
-from accel_sim.engine.sparse import fields as F  # noqa: N812
-from accel_sim.faults import Fault, Injector, choose_criterion, make_space
-from accel_sim.inputs import read_npz
-from accel_sim.session import Model, load
+from tests.bench import contenders as c
+from tests.bench import goals as g
+from tests.bench import process_costs, strategies
+from tests.bench.fault_lists import ACTIVATIONS, PARAMETER_SETS, WEIGHT_BITS, draw_lists
+from tests.bench.machine import machine
+from tests.bench.rounds import Contender, Times, interleave
+from tests.bench.workloads import (
+    BUNDLED,
+    GOALS,
+    TIMED,
+    Source,
+    bundled_network,
+    folder_networks,
+    goal_entry,
+    goal_network,
+    goal_widths,
+)  # fmt: skip
+
+BASE = "onnxruntime, 2 thread(s)"
+GOLDEN = "golden inference"
+CAMPAIGN_SECONDS = 4.0
+"""A campaign that is timed takes about as long as this with one worker."""
 
 
-def draw(model: Model, space_name: str, design: str, count: int) -> list[Fault]:
-    """Draw faults: ``bits`` uniform over all bits of a space, ``sets`` a tensor first and then one of its bits."""
-    space = make_space(space_name, model.graph, 1)
-    rng = np.random.default_rng(7)
-    strata = space.strata
-    populations = np.array([s.population for s in strata], float)
-    names = list(dict.fromkeys(s.name for s in strata))
-    faults = []
-    for _ in range(count):
-        weights = populations.copy()
-        if design == "sets":
-            chosen = names[rng.integers(len(names))]
-            weights *= [s.name == chosen for s in strata]
-        stratum = int(rng.choice(len(strata), p=weights / weights.sum()))
-        faults.append(space.fault(stratum, int(rng.integers(strata[stratum].population))))
-    return faults
+def time_goal_network(name: str, faults: int, rounds: int) -> tuple[list[g.Measured], dict[str, Any]]:
+    """Time one of the benchmark networks with everybody; returns the rows of the table and the details."""
+    model, images = goal_network(name, "u8s8").load()
+    signed, signed_images = goal_network(name, "s8s8").load()
+    image, signed_image = images.items[0], signed_images.items[0]
+    lists = draw_lists(model.graph, faults)
+    injector = c.injector_of(model, image)
+    runs: dict[str, Contender] = {f"onnxruntime, {n} thread(s)": c.onnxruntime(model, image, n) for n in c.THREADS}
+    runs |= {f"onnxruntime s8s8, {n} thread(s)": c.onnxruntime(signed, signed_image, n) for n in c.THREADS}
+    runs |= {GOLDEN: c.golden(model.engine, image), f"{GOLDEN}, s8s8": c.golden(signed.engine, signed_image)}
+    runs |= {key: c.faults(injector, some) for key, some in lists.items()}
+    runs[WEIGHT_BITS]()  # compiles
+    count = max(400, int(CAMPAIGN_SECONDS / runs[WEIGHT_BITS]()))
+    runs |= {f"campaign, {n} worker(s)": c.campaign(model, images, count, n) for n in (1, 2)}
+    widths = goal_widths(name)
+    peers = c.peer_contenders(widths, image, lists[WEIGHT_BITS])
+    strategies.reset(injector)
+    times = interleave(runs | peers, rounds)
+    details = {
+        "rows": _details(times, BASE),
+        "strategies": strategies.counts(injector),
+        "faults_per_list": faults,
+        "campaign_faults": count,
+    }
+    return [*_rows(name, times, list(peers)), *_process_rows(name)], details
 
 
-def check_lists(model: Model, lists: dict[str, list[Fault]]) -> None:
-    """Fail when a list is not what its name claims: the wrong space, or biases where none are meant."""
-    roles = {name: parameter.role for name, parameter in model.graph.parameters.items()}
-    weights = [f for f in lists["weight bits"] if roles[f.tensor] == "weight"]
-    assert len(weights) == len(lists["weight bits"])
-    assert all(f.space == "activations" for f in lists["activations"])
-    share = np.mean([roles[f.tensor] == "bias" for f in lists["parameter sets"]])
-    biases = np.mean([role == "bias" for role in roles.values()])
-    assert abs(share - biases) < 5 * np.sqrt(biases * (1 - biases) / len(lists["parameter sets"])) + 1e-9
+def _rows(name: str, times: Times, peers: list[str]) -> Iterator[g.Measured]:
+    """Translate times into rows of the goals' table."""
+    yield g.Measured(g.GOLDEN_U8, name, *times.ratio(GOLDEN, BASE))
+    yield g.Measured(g.GOLDEN_S8, name, *times.ratio(f"{GOLDEN}, s8s8", "onnxruntime s8s8, 2 thread(s)"))
+    for measure, key in ((g.WEIGHTS, WEIGHT_BITS), (g.SETS, PARAMETER_SETS), (g.ACTIVATIONS, ACTIVATIONS)):
+        yield g.Measured(measure, name, *times.ratio(key, BASE))
+    two = "campaign, 2 worker(s)"
+    yield g.Measured(g.WORKERS, name, *times.ratio("campaign, 1 worker(s)", two))
+    theirs = [peer for peer in peers if peer.startswith("PyTorchFI")]
+    if theirs:
+        best = times.best_of(theirs)
+        yield g.Measured(g.PEER, name, *times.ratio(best, two), note=best)
+    else:
+        yield g.Measured(g.PEER, name, None, note="pytorchfi is not installed")
 
 
-def seconds(action: Callable[[], Any]) -> float:
-    """Time one call."""
-    begin = time.perf_counter()
-    action()
-    return time.perf_counter() - begin
+def _process_rows(name: str) -> Iterator[g.Measured]:
+    network = f"{name}-u8s8"
+    yield g.Measured(g.HELP, name, *process_costs.spread_of(process_costs.help_seconds()))
+    yield g.Measured(g.FIRST_ROW, name, *process_costs.spread_of(process_costs.first_row_seconds(network)))
+    yield g.Measured(g.MEMORY, name, process_costs.peak_gib(network))
 
 
-def session(path: Path, threads: int) -> ort.InferenceSession:
-    """Open onnxruntime as a user would: all optimisations."""
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-
-
-def measure(model: Model, images: Any, faults: int, rounds: int) -> dict[str, Any]:
-    """Run all contenders round by round."""
+def time_network(source: Source, faults: int, rounds: int) -> dict[str, Any]:
+    """Time golden run and fault lists of any network against onnxruntime."""
+    model, images = source.load()
     image = images.items[0]
-    peers = {f"onnxruntime, {n} thread(s)": session(model.path, n) for n in (2, 1)}
-    injector = Injector(model.engine, [image], choose_criterion(model.graph))
-    drawn = draw(model, "parameters", "bits", 2 * faults)
-    bits = [f for f in drawn if model.graph.parameters[f.tensor].role == "weight"]
-    lists = {
-        "weight bits": bits[:faults],
-        "parameter sets": draw(model, "parameters", "sets", faults),
-        "activations": draw(model, "activations", "bits", faults),
-    }
-    check_lists(model, lists)
-    contenders: dict[str, Callable[[], float]] = {}
-    for name, peer in peers.items():
-        contenders[name] = lambda peer=peer: min(seconds(lambda: peer.run(None, dict(image))) for _ in range(9))
-    contenders["golden inference"] = lambda: min(seconds(lambda: model.engine.run(image)) for _ in range(9))
-    for name, some in lists.items():
-        contenders[name] = lambda some=some: seconds(lambda: [injector.evaluate(f) for f in some]) / len(some)
-    for run in contenders.values():
-        run()  # compiles and warms
-    tally = injector.runners[0].state[F.TALLY]
-    tally[:] = 0
-    times: dict[str, list[float]] = {name: [] for name in contenders}
-    for _ in range(rounds):
-        for name, run in contenders.items():
-            time.sleep(0.2)  # onnxruntime's threads go on spinning for a while after a run
-            times[name].append(run())
-    base = np.array(times["onnxruntime, 2 thread(s)"])
-    rows = {
-        name: {
-            "milliseconds": float(np.median(values) * 1e3),
-            "ratio": float(np.median(np.array(values) / base)),
-            "ratio_low": float(np.min(np.array(values) / base)),
-            "ratio_high": float(np.max(np.array(values) / base)),
-        }
-        for name, values in times.items()
-    }
-    columns = {"differences": F.SPARSE_NODES, "dense": F.DENSE_NODES, "local": F.LOCAL_NODES}
-    strategies = {name: int(tally[column]) for name, column in columns.items()}
-    name = model.graph.name
-    return {"model": name, "faults": faults, "rounds": rounds, "rows": rows, "nodes_by_strategy": strategies}
+    injector = c.injector_of(model, image)
+    runs: dict[str, Contender] = {f"onnxruntime, {n} thread(s)": c.onnxruntime(model, image, n) for n in c.THREADS}
+    runs[GOLDEN] = c.golden(model.engine, image)
+    runs |= {key: c.faults(injector, some) for key, some in draw_lists(model.graph, faults).items()}
+    strategies.reset(injector)
+    times = interleave(runs, rounds)
+    return {"rows": _details(times, BASE), "strategies": strategies.counts(injector), "faults_per_list": faults}
+
+
+def _details(times: Times, base: str) -> dict[str, dict[str, float]]:
+    rows = {}
+    for name in times.seconds:
+        ratio, low, high = times.ratio(name, base)
+        milliseconds = times.median_seconds(name) * 1e3
+        rows[name] = {"milliseconds": milliseconds, "ratio": ratio, "ratio_low": low, "ratio_high": high}
+    return rows
+
+
+def show(name: str, found: dict[str, Any]) -> None:
+    """Print all contenders of one network."""
+    print(f"\n{name}: mean per fault over {found['faults_per_list']} faults, median of the rounds")
+    for contender, row in found["rows"].items():
+        spread = f"{row['ratio_low']:.4f} to {row['ratio_high']:.4f}"
+        print(f"{contender:32} {row['milliseconds']:9.3f} ms   {row['ratio']:8.4f} x   ({spread})")
+    print("strategies:", ", ".join(f"{key} {value}" for key, value in found["strategies"].items()), flush=True)
+
+
+def time_all(folder: Path | None, faults: int, rounds: int) -> dict[str, Any]:
+    """Time the benchmark networks against their goals, and then the others."""
+    rows: list[g.Measured] = []
+    networks: dict[str, Any] = {}
+    for name in GOALS:
+        found, networks[name] = time_goal_network(name, faults, rounds)
+        networks[name] |= {"spread": goal_entry(name).get("spread")}
+        rows += found
+        show(name, networks[name])
+    print("\n" + g.table(rows), flush=True)
+    others = [bundled_network(name) for name in BUNDLED]
+    others += [source for source in folder_networks(folder) if source.name in TIMED]
+    for source in others:
+        label = TIMED.get(source.name, source.name)
+        networks[label] = time_network(source, faults, rounds)
+        show(label, networks[label])
+    return {"goals": [row.to_json() for row in rows], "networks": networks}
 
 
 def main() -> None:
-    """Print the table."""
+    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--model", default="hsi-unet-relu")
-    parser.add_argument("--inputs")
-    parser.add_argument("--faults", type=int, default=200)
+    parser.add_argument("--all", action="store_true", help="the goals' table, and all networks")
+    parser.add_argument("--models", type=Path, help="folder of further networks, FILE.onnx with FILE_io.npz")
+    parser.add_argument("--model", default="hsi-unet-relu", help="time this network only")
+    parser.add_argument("--inputs", help=".npz with an image for it")
+    parser.add_argument("--faults", type=int, default=200, help="faults per list (200)")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
-    model = load(given.model)
-    inputs = given.inputs or bundled_inputs(given.model)
-    if inputs is None:
-        parser.error("--inputs is missing")
-    result = measure(model, model.images(read_npz(inputs)), given.faults, given.rounds)
-    result["machine"] = {"processor": platform.processor() or platform.machine(), "python": sys.version.split()[0]}
-    result["versions"] = {name: version(name) for name in ("numpy", "numba", "onnxruntime")}
-    print(f"{result['model']}: mean per fault over {given.faults} faults, median of {given.rounds} rounds")
-    for name, row in result["rows"].items():
-        spread = f"{row['ratio_low']:.3f} to {row['ratio_high']:.3f}"
-        print(f"{name:28} {row['milliseconds']:9.3f} ms   {row['ratio']:7.3f} x   ({spread})")
-    print("linear and other nodes by strategy:", result["nodes_by_strategy"])
+    result: dict[str, Any] = {"machine": machine(), "rounds": given.rounds}
+    if given.all:
+        result |= time_all(given.models, given.faults, given.rounds)
+    else:
+        inputs = given.inputs or bundled_inputs(given.model)
+        if inputs is None:
+            parser.error("--inputs is missing")
+        found = time_network(Source(given.model, given.model, str(inputs)), given.faults, given.rounds)
+        show(given.model, found)
+        result["networks"] = {given.model: found}
     if given.json:
         given.json.write_text(json.dumps(result, indent=1) + "\n")
 

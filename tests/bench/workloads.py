@@ -79,6 +79,12 @@ def goal_entry(name: str) -> dict[str, Any]:
     return entry
 
 
+def goal_widths(name: str) -> tuple[int, ...]:
+    """Channels of every encoder level and of the base of one of `GOALS`."""
+    recipe = goal_entry(name)["recipe"]["recipe"]
+    return tuple(recipe["widths"]) or tuple(recipe["filters"] << level for level in range(recipe["levels"] + 1))
+
+
 def bundled_network(name: str) -> Source:
     """A network that comes with the package."""
     return Source(name, name, str(bundled_inputs(name)))

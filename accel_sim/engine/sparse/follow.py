@@ -9,8 +9,8 @@ at once.
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,call-arg,assignment,var-annotated"
 import numpy as np
 
+from accel_sim.engine.bytewise import copy_stretch
 from accel_sim.engine.jit import jit
-from accel_sim.engine.microkernel import copy_bytes
 from accel_sim.engine.requant import FLOAT32, GEMMLOWP, ROUNDER, SHIFT, gemmlowp_code, shift_code, step_code
 from accel_sim.engine.sparse import fields as F
 from accel_sim.engine.sparse.reach import flagged, widen
@@ -204,7 +204,7 @@ def follow_rows(state, number, begin, end):
                         settle_slowly(node, ints, floats, accumulators, golden, first, place, sums, codes)
                     )
                 if differ:
-                    copy_bytes(work + place, out, oc)
+                    copy_stretch(work + place, out, oc)
                     out_flags[target[F.PIXELS] + pixel] = 1
                     found = True
         if found:

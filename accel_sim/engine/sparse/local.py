@@ -3,41 +3,30 @@
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,call-arg,assignment,var-annotated"
 import numpy as np
 
+from accel_sim.engine.bytewise import copy_stretch, lookup_stretch, max_stretch
 from accel_sim.engine.jit import jit
 from accel_sim.engine.requant import ROUNDER
 from accel_sim.engine.sparse import fields as F
 from accel_sim.engine.sparse.follow import channel_code
-from accel_sim.engine.sparse.reach import differs, flagged, reach, widen
+from accel_sim.engine.sparse.reach import any_flag, check_line, check_rows, differs, flagged, reach, widen
 from accel_sim.engine.sparse.vector import lowest_bit
 
 
 @jit
 def lookup(state, number):
-    """One table for every code."""
-    node, work, tables = state[F.NODES][number], state[F.WORK], state[F.TABLES]
-    target, table = node[F.OUT], node[F.TABLE]
-    row, spans = state[F.TENSORS][node[F.IN]], state[F.SPANS]
-    channels, width, out = row[F.CHANNELS], row[F.WIDTH], state[F.TENSORS][target, F.OFFSET]
-    source, out_flags = state[F.FLAGS].ctypes.data + row[F.PIXELS], state[F.TENSORS][target, F.PIXELS]
-    golden, flags = state[F.GOLDEN], state[F.FLAGS]
+    """One table for every code of the rows that have a change."""
+    node, spans = state[F.NODES][number], state[F.SPANS]
+    row, target = state[F.TENSORS][node[F.IN]], state[F.TENSORS][node[F.OUT]]
+    table, work, golden = state[F.TABLES].ctypes.data + node[F.TABLE], state[F.WORK].ctypes.data, state[F.GOLDEN]
+    flags, width, channels = state[F.FLAGS].ctypes.data, row[F.WIDTH], row[F.CHANNELS]
+    size = width * channels
     for line in range(spans[node[F.IN], 0], spans[node[F.IN], 1]):
-        found = False
-        for x in range(0, width, 64):
-            mask = flagged(source + line * width, x, width)
-            while mask:
-                pixel = line * width + x + lowest_bit(mask)
-                mask &= mask - 1
-                first = pixel * channels
-                differ = False
-                for c in range(first, first + channels):
-                    code = tables[table + np.int64(work[row[F.OFFSET] + c])]
-                    work[out + c] = code
-                    differ |= code != golden[out + c]
-                if differ:
-                    flags[out_flags + pixel] = 1
-                    found = True
-        if found:
-            widen(spans, target, line)
+        if any_flag(flags + row[F.PIXELS] + line * width, width):
+            place = target[F.OFFSET] + line * size
+            lookup_stretch(work + place, work + row[F.OFFSET] + line * size, table, size)
+            out_flags = flags + target[F.PIXELS] + line * width
+            if check_line(golden.ctypes.data + place, work + place, out_flags, width, channels):
+                widen(spans, node[F.OUT], line)
 
 
 @jit
@@ -73,33 +62,31 @@ def pair(state, number):
 def max_pool(state, number):
     """Largest codes of every window that holds a changed pixel."""
     node, work, touched = state[F.NODES][number], state[F.WORK], state[F.TOUCHED]
-    target, ic, ih, iw = node[F.OUT], node[F.IC], node[F.IH], node[F.IW]
-    offset, out = state[F.TENSORS][node[F.IN], F.OFFSET], state[F.TENSORS][target, F.OFFSET]
-    golden, flags, spans = state[F.GOLDEN].ctypes.data, state[F.FLAGS], state[F.SPANS]
-    out_flags = state[F.TENSORS][target, F.PIXELS]
+    ic, ih, iw, ow = node[F.IC], node[F.IH], node[F.IW], node[F.OW]
+    source = work.ctypes.data + state[F.TENSORS][node[F.IN], F.OFFSET]
+    out = state[F.TENSORS][node[F.OUT], F.OFFSET]
     first, last = reach(state, number)
-    for pixel in range(first * node[F.OW], last * node[F.OW]):
-        if touched[pixel] == 0:
-            continue
-        touched[pixel] = 0
-        line, x = pixel // node[F.OW], pixel % node[F.OW]
+    for line in range(first, last):
         image, y = line // node[F.OH], line % node[F.OH]
-        best = work[out + pixel * ic : out + (pixel + 1) * ic]
-        best[:] = 0
-        for ky in range(node[F.KH]):
-            iy = y * node[F.SH] - node[F.TOP] + ky * node[F.DH]
-            if iy < 0 or iy >= ih:
-                continue
-            for kx in range(node[F.KW]):
-                ix = x * node[F.SW] - node[F.LEFT] + kx * node[F.DW]
-                if 0 <= ix < iw:
-                    place = offset + ((image * ih + iy) * iw + ix) * ic
-                    codes = work[place : place + ic]
-                    for c in range(ic):
-                        best[c] = max(best[c], codes[c])
-        if differs(golden + out + pixel * ic, work.ctypes.data + out + pixel * ic, ic):
-            flags[out_flags + pixel] = 1
-            widen(spans, target, pixel // node[F.OW])
+        top = y * node[F.SH] - node[F.TOP]
+        for x in range(0, ow, 64):
+            mask = flagged(touched.ctypes.data + line * ow, x, ow)
+            while mask:
+                column = x + lowest_bit(mask)
+                mask &= mask - 1
+                place = out + (line * ow + column) * ic
+                work[place : place + ic] = 0
+                left = column * node[F.SW] - node[F.LEFT]
+                for ky in range(node[F.KH]):
+                    iy = top + ky * node[F.DH]
+                    if iy < 0 or iy >= ih:
+                        continue
+                    for kx in range(node[F.KW]):
+                        ix = left + kx * node[F.DW]
+                        if 0 <= ix < iw:
+                            max_stretch(work.ctypes.data + place, source + ((image * ih + iy) * iw + ix) * ic, ic)
+        touched[line * ow : (line + 1) * ow] = 0
+    check_rows(state, node[F.OUT], first, last)
 
 
 @jit
@@ -176,8 +163,7 @@ def global_pool(state, number):
 def join(state, number):
     """Concatenation: each input fills its slice of the output, through a table where its scale differs."""
     node, ints, work, golden = state[F.NODES][number], state[F.INTS], state[F.WORK], state[F.GOLDEN]
-    target, tables = node[F.OUT], state[F.TABLES]
-    outer, flags, spans = state[F.TENSORS][target], state[F.FLAGS], state[F.SPANS]
+    flags, spans, outer, tables = state[F.FLAGS], state[F.SPANS], state[F.TENSORS][node[F.OUT]], state[F.TABLES]
     out, width = outer[F.OFFSET], outer[F.CHANNELS]
     for part in range(node[F.COUNT]):
         # Five numbers per input: tensor, table (or -1), block length in the input, in the output, start in the output.
@@ -185,24 +171,26 @@ def join(state, number):
         source, table = np.int64(ints[place]), np.int64(ints[place + 1])
         block, pitch, start = np.int64(ints[place + 2]), np.int64(ints[place + 3]), np.int64(ints[place + 4])
         row = state[F.TENSORS][source]
-        channels = row[F.CHANNELS]
-        for line in range(state[F.SPANS][source, 0], state[F.SPANS][source, 1]):
-            for x in range(0, row[F.WIDTH], 64):
-                mask = flagged(flags.ctypes.data + row[F.PIXELS] + line * row[F.WIDTH], x, row[F.WIDTH])
+        channels, pixels = row[F.CHANNELS], row[F.WIDTH]
+        mapped = np.empty(pixels * channels if table >= 0 else 0, np.uint8)
+        for line in range(spans[source, 0], spans[source, 1]):
+            if not any_flag(flags.ctypes.data + row[F.PIXELS] + line * pixels, pixels):
+                continue
+            codes = work.ctypes.data + row[F.OFFSET] + line * pixels * channels
+            if table >= 0:
+                lookup_stretch(mapped.ctypes.data, codes, tables.ctypes.data + table, pixels * channels)
+                codes = mapped.ctypes.data
+            for x in range(0, pixels, 64):
+                mask = flagged(flags.ctypes.data + row[F.PIXELS] + line * pixels, x, pixels)
                 while mask:
-                    first = (line * row[F.WIDTH] + x + lowest_bit(mask)) * channels
+                    column = x + lowest_bit(mask)
                     mask &= mask - 1
+                    first = (line * pixels + column) * channels
                     last = first // block * pitch + start + first % block  # a pixel never straddles two blocks
-                    differ = False
-                    for c in range(channels):
-                        code = work[row[F.OFFSET] + first + c]
-                        if table >= 0:
-                            code = tables[table + np.int64(code)]
-                        work[out + last + c] = code
-                        differ |= code != golden[out + last + c]
-                    if differ:
+                    copy_stretch(work.ctypes.data + out + last, codes + column * channels, channels)
+                    if differs(golden.ctypes.data + out + last, work.ctypes.data + out + last, channels):
                         flags[outer[F.PIXELS] + last // width] = 1
-                        widen(spans, target, last // width // outer[F.WIDTH])
+                        widen(spans, node[F.OUT], last // width // outer[F.WIDTH])
 
 
 @jit

@@ -3,9 +3,10 @@
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,call-arg,assignment,var-annotated"
 import numpy as np
 
+from accel_sim.engine.bytewise import or_stretch
 from accel_sim.engine.jit import jit
 from accel_sim.engine.sparse import fields as F
-from accel_sim.engine.sparse.vector import differing_bytes, nonzero_bytes
+from accel_sim.engine.sparse.vector import differing_bytes, lowest_bit, nonzero_bytes, peek_byte, poke_byte
 
 
 @jit
@@ -40,63 +41,85 @@ def widen(spans, tensor, line):
 
 
 @jit
-def check_rows(state, tensor, first, last):
-    """Flag the pixels of whole rows that differ."""
-    row = state[F.TENSORS][tensor]
-    golden, work, flags = state[F.GOLDEN].ctypes.data, state[F.WORK].ctypes.data, state[F.FLAGS]
-    width, channels = row[F.WIDTH], row[F.CHANNELS]
-    for line in range(first, last):
-        found = False
-        for pixel in range(line * width, (line + 1) * width):
-            place = row[F.OFFSET] + pixel * channels
-            if differs(golden + place, work + place, channels):
-                flags[row[F.PIXELS] + pixel] = 1
-                found = True
-        if found:
-            widen(state[F.SPANS], tensor, line)
+def check_line(golden, work, flags, width, channels):
+    """Flag the pixels of a row whose codes differ; all but the last two are addresses. Returns whether any does."""
+    found = False
+    size = width * channels
+    for block in range(0, size, 64):
+        mask = differing_bytes(golden + block, work + block)
+        if size - block < 64:
+            mask &= (np.int64(1) << (size - block)) - 1
+        while mask:
+            found = True
+            pixel = (block + lowest_bit(mask)) // channels
+            poke_byte(flags + pixel, np.uint8(1))
+            beyond = (pixel + 1) * channels - block
+            mask = 0 if beyond >= 64 else mask & (np.int64(-1) << beyond)
+    return found
 
 
 @jit
-def reach_row(node, flags, touched, kx):
-    """Mark what one tap of a window makes of one row of flags; both are rows of flags."""
-    sw, left, dw = node[F.SW], node[F.LEFT], node[F.DW]
-    iw, ow = flags.size, touched.size
-    shift = kx * dw - left
-    if node[F.KIND] == F.TRANSPOSED:
-        for x in range(iw):
-            place = x * sw + shift
-            if 0 <= place < ow:
-                touched[place] |= flags[x]
-    elif sw == 1:
-        first, last = max(0, -shift), min(ow, iw - shift)
-        for x in range(first, last):
-            touched[x] |= flags[x + shift]
-    else:
-        for x in range(ow):
-            place = x * sw + shift
-            if 0 <= place < iw:
-                touched[x] |= flags[place]
+def check_rows(state, tensor, first, last):
+    """Flag the pixels of whole rows that differ."""
+    row, spans = state[F.TENSORS][tensor], state[F.SPANS]
+    width, channels = row[F.WIDTH], row[F.CHANNELS]
+    golden, work = state[F.GOLDEN].ctypes.data + row[F.OFFSET], state[F.WORK].ctypes.data + row[F.OFFSET]
+    flags = state[F.FLAGS].ctypes.data + row[F.PIXELS]
+    for line in range(first, last):
+        place = line * width * channels
+        if check_line(golden + place, work + place, flags + line * width, width, channels):
+            widen(spans, tensor, line)
+
+
+@jit
+def any_flag(flags, width):
+    """Whether a row of flags at an address has one."""
+    for x in range(0, width, 64):
+        if flagged(flags, x, width) != 0:
+            return True
+    return False
+
+
+@jit
+def reach_across(flags, out, iw, ow, kw, sw, left, dw, transposed):
+    """Mark in a row of `ow` output pixels those whose window touches a flag of a row of `iw`; both are addresses."""
+    for kx in range(kw):
+        shift = kx * dw - left
+        if transposed:
+            for x in range(iw):
+                place = x * sw + shift
+                if 0 <= place < ow and peek_byte(flags + x):
+                    poke_byte(out + place, np.uint8(1))
+        elif sw == 1:
+            first, last = max(0, -shift), min(ow, iw - shift)
+            or_stretch(out + first, flags + first + shift, last - first)
+        else:
+            for x in range(ow):
+                place = x * sw + shift
+                if 0 <= place < iw and peek_byte(flags + place):
+                    poke_byte(out + x, np.uint8(1))
 
 
 @jit
 def reach(state, number):
     """Mark in TOUCHED the output pixels whose window holds a flagged input pixel; returns the first and last row."""
-    node, touched, flags = state[F.NODES][number], state[F.TOUCHED], state[F.FLAGS]
+    node, touched = state[F.NODES][number], state[F.TOUCHED].ctypes.data
     source = node[F.IN]
-    base = state[F.TENSORS][source, F.PIXELS]
+    flags = state[F.FLAGS].ctypes.data + state[F.TENSORS][source, F.PIXELS]
     ih, iw, oh, ow = node[F.IH], node[F.IW], node[F.OH], node[F.OW]
-    sh, top, dh = node[F.SH], node[F.TOP], node[F.DH]
+    sh, top, dh, transposed = node[F.SH], node[F.TOP], node[F.DH], node[F.KIND] == F.TRANSPOSED
+    across = np.zeros(ow, np.uint8)
     first, last = np.int64(1 << 60), np.int64(0)
     for line in range(state[F.SPANS][source, 0], state[F.SPANS][source, 1]):
-        place = base + line * iw
-        found = False
-        for x in range(0, iw, 64):
-            found = found or flagged(flags.ctypes.data + place, x, iw) != 0
-        if not found:
+        if not any_flag(flags + line * iw, iw):
             continue
+        across[:] = 0
+        reach_across(
+            flags + line * iw, across.ctypes.data, iw, ow, node[F.KW], node[F.SW], node[F.LEFT], node[F.DW], transposed
+        )
         image, y = line // ih, line % ih
         for ky in range(node[F.KH]):
-            if node[F.KIND] == F.TRANSPOSED:
+            if transposed:
                 oy = y * sh - top + ky * dh
             else:
                 oy = y + top - ky * dh
@@ -106,7 +129,6 @@ def reach(state, number):
             if oy < 0 or oy >= oh:
                 continue
             target = image * oh + oy
-            for kx in range(node[F.KW]):
-                reach_row(node, flags[place : place + iw], touched[target * ow : (target + 1) * ow], kx)
+            or_stretch(touched + target * ow, across.ctypes.data, ow)
             first, last = min(first, target), max(last, target + 1)
     return first, last

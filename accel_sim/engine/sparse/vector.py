@@ -259,6 +259,17 @@ def _peek(kind, result):
     return peek
 
 
+@intrinsic
+def poke_byte(typingctx, address, value):
+    """Write a byte to an address."""
+
+    def codegen(context, builder, signature, args):
+        store(builder, args[1], args[0])
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.uint8), codegen
+
+
 peek_byte, peek_word = _peek(I8, types.uint8), _peek(I64, types.int64)
 
 
