@@ -107,7 +107,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def make(name: str, network: Network, out: Path, work: Path) -> None:
-    """Train one network and write `NAME-u8s8.onnx`, `NAME-s8s8.onnx`, one mosaic `NAME.npz` and `NAME.json`."""
+    """Train one network and write `NAME-u8s8.onnx`, `NAME-s8s8.onnx`, one mosaic `NAME.npz` and `NAME.json`.
+
+    The statistics of `tests.bench.spread` are of the replaced files: they are no longer in `NAME.json`.
+    """
     recipe, noise = network.recipe, network.noise
     learned = mosaics(recipe.train_scenes, recipe.train_seed, recipe.height, recipe.width, noise)
     codes, labels = mosaics(recipe.test_scenes, recipe.test_seed, network.height, network.width, noise)

@@ -21,12 +21,13 @@ PEER_FAULTS = 5
 """A peer costs one whole inference or more for every fault, whichever it is: a few are enough."""
 
 
-def onnxruntime(model: Model, image: Image, threads: int) -> Contender:
-    """Onnxruntime as a user would open it: all optimisations, and int8 activations in integer kernels."""
+def onnxruntime(model: Model, image: Image, threads: int, signed: bool = False) -> Contender:
+    """Onnxruntime as a user would open it: all optimisations; `signed` asks for integer kernels of int8 activations."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.add_session_config_entry("session.qdqisint8allowed", "1")
+    if signed:
+        options.add_session_config_entry("session.qdqisint8allowed", "1")
     session = ort.InferenceSession(str(model.path), options, providers=["CPUExecutionProvider"])
     feeds = dict(image)
     return lambda: fastest(lambda: session.run(None, feeds))

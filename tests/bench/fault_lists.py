@@ -1,6 +1,6 @@
 """The faults that a benchmark times, drawn as their names say, and the check that they are."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -49,7 +49,7 @@ def draw_lists(graph: Graph, count: int, seed: int = 7) -> dict[str, list[Fault]
     return lists
 
 
-def _draw(graph: Graph, space_name: str, among: list[tuple[str, ...]], rng: np.random.Generator) -> list[Fault]:
+def _draw(graph: Graph, space_name: str, among: Sequence[tuple[str, ...]], rng: np.random.Generator) -> list[Fault]:
     """Draw one fault, uniform over bits, from each of the given groups of tensors; an empty group is all tensors."""
     space = make_space(space_name, graph, 1)
     strata = space.strata

@@ -7,6 +7,7 @@ of the same weight element, on the grid of 127 steps to the tensor's largest wei
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -87,11 +88,11 @@ def upset_value(weight: NDArray[np.float32], fault: Fault) -> float:
 
 def _pytorchfi(network: Any, image: Any) -> Inject:
     import torch
-    from pytorchfi.core import fault_injection
 
+    fault_injection = import_module("pytorchfi.core").fault_injection
     kinds = [torch.nn.Conv2d, torch.nn.ConvTranspose2d]
     injector = fault_injection(network, 1, input_shape=list(image.shape[1:]), layer_types=kinds, use_cuda=False)
-    modules = [(n, m) for n, m in network.named_modules() if isinstance(m, tuple(kinds))]
+    modules: list[tuple[str, Any]] = [(n, m) for n, m in network.named_modules() if isinstance(m, tuple(kinds))]
     layers = {name: (number, module.weight.detach().numpy()) for number, (name, module) in enumerate(modules)}
 
     def inject(fault: Fault) -> Any:
@@ -108,8 +109,8 @@ def _pytorchfi(network: Any, image: Any) -> Inject:
 
 def _mrfi(network: Any, image: Any) -> Inject:
     import torch
-    from mrfi import MRFI, EasyConfig
 
+    mrfi = import_module("mrfi")
     setting = {
         "type": "weight",
         "module_type": ["Conv2d", "ConvTranspose2d"],
@@ -118,7 +119,7 @@ def _mrfi(network: Any, image: Any) -> Inject:
         "error_mode": {"method": "SetValue", "value": 0.0},
     }
     modules = {n: m for n, m in network.named_modules() if hasattr(m, "weight")}
-    wrapped = MRFI(network, EasyConfig({"faultinject": [setting]}))
+    wrapped = mrfi.MRFI(network, mrfi.EasyConfig({"faultinject": [setting]}))
 
     def inject(fault: Fault) -> Any:
         module = modules[module_name(fault.tensor)]

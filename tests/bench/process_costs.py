@@ -30,7 +30,7 @@ def help_seconds() -> list[float]:
 
 
 def first_row_seconds(network: str) -> list[float]:
-    """Seconds from the start of a process to the first recorded rows of a campaign; compiled code is on disk by then."""
+    """Seconds from the start of a process to the first recorded rows of a campaign, with compiled code on disk."""
 
     def start() -> float:
         begin = time.time()

@@ -70,5 +70,5 @@ def test_a_model_runs():
 
 
 def test_an_unknown_name_lists_the_known():
-    with pytest.raises(KeyError, match="resnet50_v1.5"):
+    with pytest.raises(KeyError, match=r"resnet50_v1\.5"):
         zoo.build("resnet51")

@@ -33,7 +33,8 @@ def requantisation(state, node):
 def recompute(state, number, first, last, portable):
     """Run at least rows ``first .. last`` of an ungrouped node on the work arena and flag what differs.
 
-    Rows count over all images. Only direct kernels can leave rows out; the others run the whole node.
+    Rows count over all images. Only the direct transposed kernel can leave rows out; the others run the whole node.
+    Direct convolutions have their own tiles.
     """
     node, tensors, ints = state[F.NODES][number], state[F.TENSORS], state[F.INTS]
     source, target = tensors[node[F.IN]], node[F.OUT]
@@ -58,15 +59,6 @@ def recompute(state, number, first, last, portable):
             lines, (node[F.SH], node[F.SW]), packed, node[F.DEPTH], node[F.COLUMNS], fixed, bias, mode, scale,
             significand, exponent, limits, thresholds, codes, out[first * ow : last * ow], portable,
         )  # fmt: skip
-    elif node[F.DIRECT]:
-        for image in range(first // oh, -(-last // oh)):
-            top, bottom = max(first - image * oh, 0), min(last - image * oh, oh)
-            direct.conv_direct(
-                x[image : image + 1], (node[F.KH], node[F.KW]),
-                (node[F.TOP], node[F.LEFT], node[F.BOTTOM], node[F.RIGHT]), (oh, ow),
-                x_zero, packed, node[F.DEPTH], node[F.COLUMNS], fixed, shift, mode, scale, significand, exponent,
-                limits, thresholds, codes, out[image * oh * ow : (image + 1) * oh * ow], top, bottom, portable,
-            )  # fmt: skip
     else:
         first, last = np.int64(0), images * oh
         if transposed:

@@ -40,7 +40,7 @@ NODE_FIELDS = 52
     TOUCHED,  # uint8: scratch, zero between nodes: output pixels within reach of a change
     ENTRIES,  # int64: scratch: the changed channel pairs of the current input, pixel by pixel
     RANGES,  # int64: scratch: where a pixel's entries begin, and how many there are in the upper half
-    ROW_ENTRIES,  # int64: scratch: how many entries the rows of the current input have
+    FRESH,  # uint8: scratch, zero between nodes: pixels whose entries have been listed
     LISTED,  # int64: scratch: the entries that reach one output pixel
     SUMS,  # int32: scratch: one row of accumulators
     WEIGHTS,  # int16: weights minus their zero point, by input channel

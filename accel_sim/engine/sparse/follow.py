@@ -23,6 +23,8 @@ from accel_sim.engine.sparse.vector import (
     pixel_codes_8,
     pixel_codes_16,
     pixel_sums_16,
+    poke_byte,
+    poke_word,
 )
 
 
@@ -57,28 +59,51 @@ def pixel_entries(before, after, channels, out):
 
 
 @jit
-def collect(state, number):
-    """Fill ENTRIES with the changed channel pairs of a node's input, pixel by pixel; returns how many."""
-    golden, work, entries = state[F.GOLDEN].ctypes.data, state[F.WORK].ctypes.data, state[F.ENTRIES].ctypes.data
-    source = state[F.NODES][number, F.IN]
-    row, ranges, rows = state[F.TENSORS][source], state[F.RANGES], state[F.ROW_ENTRIES]
-    flags = state[F.FLAGS].ctypes.data + row[F.PIXELS]
-    width, channels, offset = row[F.WIDTH], row[F.CHANNELS], row[F.OFFSET]
-    first, last = state[F.SPANS][source, 0], state[F.SPANS][source, 1]
-    rows[: row[F.ROWS]] = 0
-    filled = np.int64(0)
-    for line in range(first, last):
-        begin = filled
-        for x in range(0, width, 64):
-            mask = flagged(flags + line * width, x, width)
-            while mask:
-                pixel = line * width + x + lowest_bit(mask)
-                mask &= mask - 1
-                place = offset + pixel * channels
-                count = pixel_entries(golden + place, work + place, channels, entries + 8 * filled)
-                ranges[pixel] = filled | count << 32
-                filled += count
-        rows[line] = filled - begin
+def list_pixel(before, after, channels, fresh, ranges, entries, filled):
+    """List the entries of one input pixel, if that is not done yet; returns the new number of entries.
+
+    All but `channels` and `filled` are addresses that belong to the pixel, `entries` to the whole list.
+    """
+    if peek_byte(fresh):
+        return filled
+    poke_byte(fresh, np.uint8(1))
+    count = pixel_entries(before, after, channels, entries + 8 * filled)
+    poke_word(ranges, filled | count << 32)
+    return filled + count
+
+
+@jit
+def window_rows(node, line):
+    """First and last row (of all images) of a node's input that output row `line` reads."""
+    image, y = line // node[F.OH], line % node[F.OH]
+    reach = (node[F.KH] - 1) * node[F.DH]
+    if node[F.KIND] == F.TRANSPOSED:
+        first, last = -((reach - y - node[F.TOP]) // node[F.SH]), (y + node[F.TOP]) // node[F.SH] + 1
+    else:
+        first = y * node[F.SH] - node[F.TOP]
+        last = first + reach + 1
+    start = image * node[F.IH]
+    return start + max(first, 0), start + min(last, node[F.IH])
+
+
+@jit
+def list_window(node, source, flags, fresh, ranges, golden, work, entries, filled, line, x, rows):
+    """List the entries of the flagged input pixels that one output pixel reads; returns the new number of entries."""
+    channels, iw = node[F.IC], node[F.IW]
+    reach = (node[F.KW] - 1) * node[F.DW]
+    if node[F.KIND] == F.TRANSPOSED:
+        first, last = -((reach - x - node[F.LEFT]) // node[F.SW]), (x + node[F.LEFT]) // node[F.SW] + 1
+    else:
+        first = x * node[F.SW] - node[F.LEFT]
+        last = first + reach + 1
+    for y in range(rows[0], rows[1]):
+        for column in range(max(first, 0), min(last, iw)):
+            pixel = y * iw + column
+            if peek_byte(flags + pixel):
+                place = source + pixel * channels
+                filled = list_pixel(
+                    golden + place, work + place, channels, fresh + pixel, ranges + 8 * pixel, entries, filled
+                )
     return filled
 
 
@@ -174,17 +199,21 @@ def follow_rows(state, number, begin, end):
     zero = np.int32(node[F.ZERO])
     floor, ceiling = np.float32(node[F.LOW] - zero), np.float32(node[F.HIGH] - zero)
     add, scale = zero + np.int32(node[F.BYTE]), floats.ctypes.data + 4 * node[F.SCALE]
-    codes = np.empty(oc + 16, np.uint8)
+    codes, fresh = np.empty(oc + 16, np.uint8), state[F.FRESH].ctypes.data
     out, vector = codes.ctypes.data, node[F.MODE] == FLOAT32
-    products, settled = np.int64(0), np.int64(0)
+    products, settled, filled = np.int64(0), np.int64(0), np.int64(0)
     for line in range(begin, end):
-        found = False
+        found, rows = False, window_rows(node, line)
         for x in range(0, width, 64):
             mask = flagged(touched.ctypes.data + line * width, x, width)
             while mask:
                 column = x + lowest_bit(mask)
                 mask &= mask - 1
                 pixel = line * width + column
+                filled = list_window(
+                    node, source[F.OFFSET], flags, fresh, ranges, golden.ctypes.data, work, entries, filled, line,
+                    column, rows,
+                )  # fmt: skip
                 twos = gather_pixel(node, flags, ranges, entries, listed, line, column)
                 products += twos
                 settled += 1
@@ -210,6 +239,9 @@ def follow_rows(state, number, begin, end):
         if found:
             widen(spans, node[F.OUT], line)
         touched[line * width : (line + 1) * width] = 0
+    if settled:
+        first, last = window_rows(node, begin)[0], window_rows(node, end - 1)[1]
+        state[F.FRESH][first * node[F.IW] : last * node[F.IW]] = 0
     state[F.TALLY][F.PRODUCTS] += 4 * products * oc
     state[F.TALLY][F.REQUANTISED] += settled * oc
     state[F.TALLY][F.SPARSE_ROWS] += end - begin

@@ -180,6 +180,14 @@ def join(state, number):
             if table >= 0:
                 lookup_stretch(mapped.ctypes.data, codes, tables.ctypes.data + table, pixels * channels)
                 codes = mapped.ctypes.data
+            if block == channels:  # joined along the channels: copy the row whole, unchanged pixels stay what they are
+                place = out + line * pixels * pitch
+                for x in range(pixels):
+                    copy_stretch(work.ctypes.data + place + x * pitch + start, codes + x * channels, channels)
+                out_flags = flags.ctypes.data + outer[F.PIXELS] + line * pixels
+                if check_line(golden.ctypes.data + place, work.ctypes.data + place, out_flags, pixels, pitch):
+                    widen(spans, node[F.OUT], line)
+                continue
             for x in range(0, pixels, 64):
                 mask = flagged(flags.ctypes.data + row[F.PIXELS] + line * pixels, x, pixels)
                 while mask:

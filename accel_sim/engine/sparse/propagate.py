@@ -6,17 +6,13 @@ import numpy as np
 from accel_sim.engine.jit import jit
 from accel_sim.engine.microkernel import copy_bytes
 from accel_sim.engine.sparse import fields as F
+from accel_sim.engine.sparse.cost import whole_is_cheaper
 from accel_sim.engine.sparse.dense import recompute
-from accel_sim.engine.sparse.follow import collect, follow_rows
+from accel_sim.engine.sparse.follow import follow_rows
 from accel_sim.engine.sparse.local import average_pool, global_pool, join, lookup, max_pool, move, pair
 from accel_sim.engine.sparse.plain import recompute_grouped
-from accel_sim.engine.sparse.reach import flagged, reach
-from accel_sim.engine.sparse.vector import count_bits
-
-# The cost model: picoseconds per touched pixel, per vector of its outputs, per entry of its window, per entry and vector
-# of outputs. Measured on the machine of docs/performance.md; only the ratio to DENSE_PS of a node matters.
-PER_PIXEL, PER_VECTOR, PER_ENTRY, PER_PRODUCT = 18_000, 3_000, 900, 500
-
+from accel_sim.engine.sparse.reach import reach
+from accel_sim.engine.sparse.tiles import update_tiles
 
 @jit
 def has_change(state, node):
@@ -34,70 +30,32 @@ def has_change(state, node):
 
 
 @jit
-def follow_cost(node, touched, entries, line):
-    """Estimate what following the differences into one output row costs, in picoseconds.
-
-    `touched` is the address of the row's marks, `entries` holds the entries of each input row. Every entry is taken to
-    reach as many output pixels of the row as the window is wide.
-    """
-    pixels = np.int64(0)
-    for x in range(0, node[F.OW], 64):
-        pixels += count_bits(flagged(touched, x, node[F.OW]))
-    image, y = line // node[F.OH], line % node[F.OH]
-    if node[F.KIND] == F.TRANSPOSED:
-        first, last, taps = (y + node[F.TOP]) // node[F.SH], (y + node[F.TOP]) // node[F.SH] + 1, node[F.KW]
-    else:
-        first = y * node[F.SH] - node[F.TOP]
-        last, taps = first + (node[F.KH] - 1) * node[F.DH] + 1, max(node[F.KW] // node[F.SW], 1)
-    total = np.int64(0)
-    for iy in range(max(first, 0), min(last, node[F.IH])):
-        total += entries[image * node[F.IH] + iy]
-    vectors = -(-node[F.OC] // 16)
-    return pixels * (PER_PIXEL + PER_VECTOR * vectors) + total * taps * (PER_ENTRY + PER_PRODUCT * vectors)
-
-
-@jit
-def whole_is_cheaper(node, touched, entries, first, last):
-    """Whether recomputing all rows costs less than following the differences into rows ``first .. last``."""
-    cost = np.int64(0)
-    for line in range(first, last):
-        cost += follow_cost(node, touched.ctypes.data + line * node[F.OW], entries, line)
-    return cost > node[F.UNITS] // node[F.OW] * node[F.DENSE_PS]
-
-
-@jit
 def linear(state, number, portable, policy):
-    """Bring a linear node up to date, stretches of rows by the cheaper strategy.
+    """Bring a linear node up to date by the cheaper strategy for every part of it.
 
     A node without golden accumulators is always recomputed.
     """
-    node, touched, entries = state[F.NODES][number], state[F.TOUCHED], state[F.ROW_ENTRIES]
+    node, touched = state[F.NODES][number], state[F.TOUCHED]
     first, last = reach(state, number)
     if last == 0:
         return
+    if node[F.ACC] < 0:
+        policy = 2
     if node[F.GROUP] > 1:
         recompute_grouped(state, number, first, last)
         return
+    if node[F.DIRECT] and node[F.KIND] == F.LINEAR:
+        update_tiles(state, number, first, last, portable, policy)
+        return
     width = node[F.OW]
-    if node[F.ACC] < 0:
-        policy = 2
-    if policy != 2:
-        collect(state, number)
-    everything = policy == 2
-    if policy == 0 and not node[F.DIRECT]:
-        everything = whole_is_cheaper(node, touched, entries, first, last)
-    start, dense = first, False
-    for line in range(first, last + 1):
-        wanted = everything
-        if line < last and policy == 0 and node[F.DIRECT]:
-            wanted = follow_cost(node, touched.ctypes.data + line * width, entries, line) > node[F.DENSE_PS]
-        if line == last or wanted != dense:
-            if start < line and dense:
-                recompute(state, number, start, line, portable)
-                touched[start * width : line * width] = 0
-            elif start < line:
-                follow_rows(state, number, start, line)
-            start, dense = line, wanted
+    dense = policy == 2
+    if policy == 0:
+        dense = whole_is_cheaper(node, touched.ctypes.data, first, last)
+    if dense:
+        recompute(state, number, first, last, portable)
+        touched[first * width : last * width] = 0
+    else:
+        follow_rows(state, number, first, last)
 
 
 @jit

@@ -6,7 +6,15 @@ import numpy as np
 from accel_sim.engine.bytewise import or_stretch
 from accel_sim.engine.jit import jit
 from accel_sim.engine.sparse import fields as F
-from accel_sim.engine.sparse.vector import differing_bytes, lowest_bit, nonzero_bytes, peek_byte, poke_byte
+from accel_sim.engine.sparse.vector import (
+    differing_bytes,
+    flag_eights,
+    flag_sixteens,
+    lowest_bit,
+    nonzero_bytes,
+    peek_byte,
+    poke_byte,
+)
 
 
 @jit
@@ -45,6 +53,16 @@ def check_line(golden, work, flags, width, channels):
     """Flag the pixels of a row whose codes differ; all but the last two are addresses. Returns whether any does."""
     found = False
     size = width * channels
+    if channels == 8 or channels == 16:
+        whole = width // 8 * 8
+        for pixel in range(0, whole, 8):
+            place = pixel * channels
+            if channels == 8:
+                found |= flag_eights(golden + place, work + place, flags + pixel) != 0
+            else:
+                found |= flag_sixteens(golden + place, work + place, flags + pixel) != 0
+        rest = whole * channels
+        golden, work, flags, size = golden + rest, work + rest, flags + whole, size - rest
     for block in range(0, size, 64):
         mask = differing_bytes(golden + block, work + block)
         if size - block < 64:

@@ -44,7 +44,7 @@ class Scratch:
     touched: Array
     entries: Array
     ranges: Array
-    row_entries: Array
+    fresh: Array
     listed: Array
     sums: Array
     tally: Array
@@ -59,7 +59,7 @@ def make_scratch(tables: Tables) -> Scratch:
         touched=np.zeros(pixels, np.uint8),
         entries=np.zeros(tables.entries + 16, np.int64),
         ranges=np.zeros(pixels, np.int64),
-        row_entries=np.zeros(int(tables.tensors[:, F.ROWS].max(initial=1)), np.int64),
+        fresh=np.zeros(pixels, np.uint8),
         listed=np.zeros(tables.listed + 32, np.int64),
         sums=np.zeros(tables.channels + 32, np.int32),
         tally=np.zeros(F.TALLY_FIELDS, np.int64),
@@ -98,7 +98,7 @@ class FaultRunner:
         space = scratch or make_scratch(tables)
         self.state = (
             codes, codes.copy(), space.flags, space.spans, np.zeros(tables.accumulators, np.int32), space.touched,
-            space.entries, space.ranges, space.row_entries, space.listed, space.sums, tables.weights, tables.packed,
+            space.entries, space.ranges, space.fresh, space.listed, space.sums, tables.weights, tables.packed,
             tables.tables, tables.ints, tables.floats, tables.nodes, tables.tensors, space.tally,
         )  # fmt: skip
         self.handles = handles(self.state)  # the arrays themselves stay alive in `state`

@@ -11,14 +11,12 @@ from accel_sim.engine.linear_steps import ConvStep, ConvTransposeStep, GemmStep,
 from accel_sim.engine.operands import Stage, stage
 from accel_sim.engine.requant import STEPS
 from accel_sim.engine.sparse import fields as F
+from accel_sim.engine.sparse.cost import PER_ROW, dense_pixel
 from accel_sim.engine.steps import ConcatStep, Lookup2Step, LookupStep, MoveStep, Step, real_table, window_tuple
 from accel_sim.model import AveragePool, Concat, Dequantise, GlobalAveragePool, Graph, MaxPool, Move, Node
 
 Array = NDArray[Any]
 WIDTH = 8  # accumulator rows are padded to whole vectors
-# The dense side of the cost model, in picoseconds: per vector product, per gathered byte, per vector of outputs, per
-# pixel compared with the golden run, per row.
-PER_DOT, PER_GATHERED, PER_REQUANTISED, PER_CHECKED, PER_ROW = 280, 150, 1500, 2500, 150_000
 ALIGNMENT = 64  # whole vectors may be read past the end of any tensor
 
 
@@ -179,10 +177,8 @@ class _Compiler:
         pixels = 2 if row[F.DIRECT] and outputs <= columns // 2 else 1
         if row[F.KIND] == F.TRANSPOSED:  # the product has a column for every tap of a channel
             pixels = int(row[F.SH] * row[F.SW])
-        gather = 0 if row[F.DIRECT] else PER_GATHERED * depth
-        dots = depth // 4 * (columns // 16)
-        per_pixel = (dots * PER_DOT + gather) / pixels + -(-outputs // 8) * PER_REQUANTISED + PER_CHECKED
-        row[F.DENSE_PS] = int(int(row[F.OW]) * per_pixel + PER_ROW)
+        gathered, dots = 0 if row[F.DIRECT] else depth, depth // 4 * (columns // 16)
+        row[F.DENSE_PS] = int(int(row[F.OW]) * dense_pixel(dots, gathered, pixels, outputs) + PER_ROW)
 
     def _conv(self, row: Array, step: ConvStep) -> None:
         self._window(row, step.node, step.window)

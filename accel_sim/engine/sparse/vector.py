@@ -259,17 +259,21 @@ def _peek(kind, result):
     return peek
 
 
-@intrinsic
-def poke_byte(typingctx, address, value):
-    """Write a byte to an address."""
+def _poke(kind):
+    @intrinsic
+    def poke(typingctx, address, value):
+        """Write a value to an address."""
 
-    def codegen(context, builder, signature, args):
-        store(builder, args[1], args[0])
-        return context.get_dummy_value()
+        def codegen(context, builder, signature, args):
+            store(builder, args[1], args[0])
+            return context.get_dummy_value()
 
-    return types.void(types.int64, types.uint8), codegen
+        return types.void(types.int64, kind), codegen
+
+    return poke
 
 
+poke_byte, poke_word = _poke(types.uint8), _poke(types.int64)
 peek_byte, peek_word = _peek(I8, types.uint8), _peek(I64, types.int64)
 
 
@@ -294,3 +298,35 @@ def differing_bytes(typingctx, first, second):
         return builder.bitcast(differs, I64)
 
     return types.int64(types.int64, types.int64), codegen
+
+
+def _flag_pixels(words):
+    """Make a kernel for eight pixels of `words` x 8 bytes (one or two)."""
+    wide, codes = ir.VectorType(I64, PAIRS), ir.VectorType(I8, PAIRS)
+
+    @intrinsic
+    def flag_pixels(typingctx, first, second, flags):
+        """Raise the flags (eight bytes) of the pixels that differ between two addresses; returns their mask."""
+
+        def codegen(context, builder, signature, args):
+            first, second, flags = args
+            parts = []
+            for part in range(words):
+                shift = ir.Constant(I64, 64 * part)
+                sides = [load(builder, builder.add(side, shift), wide) for side in (first, second)]
+                parts.append(builder.xor(*sides))
+            if words == 2:
+                kind = ir.VectorType(I32, PAIRS)
+                picks = [ir.Constant(kind, [2 * lane + half for lane in range(PAIRS)]) for half in (0, 1)]
+                parts = [builder.or_(*(builder.shuffle_vector(*parts, pick) for pick in picks))]
+            differs = builder.icmp_unsigned("!=", parts[0], constant(wide, 0))
+            raised = builder.or_(load(builder, flags, codes), builder.zext(differs, codes))
+            store(builder, raised, flags)
+            return builder.zext(builder.bitcast(differs, I8), I64)
+
+        return types.int64(*[types.int64] * 3), codegen
+
+    return flag_pixels
+
+
+flag_eights, flag_sixteens = _flag_pixels(1), _flag_pixels(2)

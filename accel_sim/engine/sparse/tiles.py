@@ -1,0 +1,108 @@
+"""Direct convolutions in tiles: a register tile of pixels is recomputed where enough of it is touched, else followed."""
+
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,call-arg,assignment,var-annotated"
+import numpy as np
+
+from accel_sim.engine.direct import finish_run, frame, padded
+from accel_sim.engine.jit import jit
+from accel_sim.engine.linear import BLOCK
+from accel_sim.engine.microkernel import ROWS, runs_times_matrix
+from accel_sim.engine.requant import FLOAT32
+from accel_sim.engine.sparse import fields as F
+from accel_sim.engine.sparse.cost import ALWAYS, NEVER, touched_limit
+from accel_sim.engine.sparse.dense import requantisation
+from accel_sim.engine.sparse.follow import follow_rows
+from accel_sim.engine.sparse.reach import check_line, flagged, widen
+from accel_sim.engine.sparse.vector import count_bits
+
+
+@jit
+def choose_tiles(state, number, first, last, size, policy, chosen):
+    """Mark the tiles of rows ``first .. last`` that are to be recomputed; returns the first and last row with one.
+
+    `chosen` is (rows, tiles); a tile is `size` pixels of a row.
+    """
+    node, touched = state[F.NODES][number], state[F.TOUCHED].ctypes.data
+    width = node[F.OW]
+    begin, end = np.int64(1 << 60), np.int64(0)
+    limit = np.int64(ALWAYS if policy == 2 else NEVER)
+    if policy == 0:
+        limit = touched_limit(node, size)
+    for line in range(first, last):
+        for tile in range(chosen.shape[1]):
+            x = tile * size
+            count = count_bits(flagged(touched + line * width, x, min(width, x + size)))
+            wanted = count > limit
+            chosen[line - first, tile] = wanted
+            if wanted:
+                begin, end = min(begin, line), max(end, line + 1)
+    return begin, end
+
+
+@jit
+def recompute_tiles(state, number, first, begin, end, size, chosen, portable):
+    """Recompute the chosen tiles of rows ``begin .. end`` of one image, flag what differs and clear their marks."""
+    node, tensors, ints = state[F.NODES][number], state[F.TENSORS], state[F.INTS]
+    source, target = tensors[node[F.IN]], tensors[node[F.OUT]]
+    ih, iw, ic, oh, ow, oc, kh = node[F.IH], node[F.IW], node[F.IC], node[F.OH], node[F.OW], node[F.OC], node[F.KH]
+    pads = (node[F.TOP], node[F.LEFT], node[F.BOTTOM], node[F.RIGHT])
+    image, pitch = begin // oh, iw + node[F.LEFT] + node[F.RIGHT]
+    images = source[F.SIZE] // (ih * iw * ic)
+    work, golden, touched = state[F.WORK], state[F.GOLDEN].ctypes.data, state[F.TOUCHED]
+    x = work[source[F.OFFSET] : source[F.OFFSET] + source[F.SIZE]].reshape((images, ih, iw, ic))
+    out = work[target[F.OFFSET] : target[F.OFFSET] + target[F.SIZE]].reshape((images * oh * ow, oc))
+    packed = state[F.PACKED_WEIGHTS][node[F.PACKED] : node[F.PACKED] + node[F.PACKED_SIZE]]
+    fixed, shift = ints[node[F.FIXED] : node[F.FIXED] + oc], np.int32(node[F.ACC_SHIFT])
+    mode, scale, significand, exponent, limits, thresholds, codes = requantisation(state, node)
+    if mode == FLOAT32 and shift == 0:
+        fixed, scale = padded(fixed), padded(scale)
+    framed = np.empty(((end - begin + kh - 1) * pitch + BLOCK + 2 * ROWS + 2) * ic + 64, np.uint8)
+    frame(x, image, begin - image * oh, end - image * oh + kh - 1, pads, np.uint8(node[F.X_ZERO]), framed)
+    pixels = size // ROWS
+    products = np.empty((BLOCK // pixels, node[F.COLUMNS]), np.int32)
+    acc = products.reshape((BLOCK, node[F.COLUMNS] // pixels))
+    computed = np.int64(0)
+    for line in range(begin, end):
+        found, column = False, np.int64(0)
+        while column < ow:
+            if not chosen[line - first, column // size]:
+                column += size
+                continue
+            stop = column + size
+            while stop < ow and stop - column < BLOCK and chosen[line - first, stop // size]:
+                stop += size
+            count = min(stop, ow) - column
+            runs_times_matrix(
+                framed, ((line - begin) * pitch + column) * ic, pixels * ic, kh, pitch * ic, packed, node[F.DEPTH],
+                products[: (stop - column) // pixels], portable,
+            )  # fmt: skip
+            pixel = line * ow + column
+            finish_run(
+                acc, 0, count, shift, fixed, mode, scale, significand, exponent, limits, thresholds, codes, out, pixel
+            )
+            place = target[F.OFFSET] + pixel * oc
+            flags = state[F.FLAGS].ctypes.data + target[F.PIXELS] + pixel
+            found |= check_line(golden + place, work.ctypes.data + place, flags, count, oc)
+            touched[pixel : pixel + count] = 0
+            computed += count
+            column = stop
+        if found:
+            widen(state[F.SPANS], node[F.OUT], line)
+    state[F.TALLY][F.DENSE_ROWS] += end - begin
+    state[F.TALLY][F.DENSE_PRODUCTS] += computed * oc * ic * kh * node[F.KW]
+
+
+@jit
+def update_tiles(state, number, first, last, portable, policy):
+    """Bring rows ``first .. last`` of a direct convolution up to date."""
+    node = state[F.NODES][number]
+    oh = node[F.OH]
+    size = ROWS * (2 if node[F.OC] <= node[F.COLUMNS] // 2 else 1)
+    chosen = np.empty((last - first, -(-node[F.OW] // size)), np.bool_)
+    begin, end = choose_tiles(state, number, first, last, size, policy, chosen)
+    while begin < end:
+        stop = min(end, (begin // oh + 1) * oh)
+        recompute_tiles(state, number, first, begin, stop, size, chosen, portable)
+        begin = stop
+    if policy != 2:
+        follow_rows(state, number, first, last)

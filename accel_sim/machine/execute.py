@@ -1,0 +1,55 @@
+"""One instruction on the memories, as the machine and its tests call it."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accel_sim.config import AcceleratorConfig
+from accel_sim.isa import Alu, Compute, Conv, Load, Save, Transfer
+from accel_sim.isa.geometry import MEMORY_NAMES, lanes_of
+from accel_sim.machine import kernels, literal, transfers
+from accel_sim.machine.memory import Memory
+
+NO_EVENTS = np.zeros((0, 6), np.int64)
+Accumulators = Mapping[str, NDArray[np.int32]]
+
+
+def transfer(instruction: Transfer, config: AcceleratorConfig, memories: Mapping[str, Memory]) -> None:
+    """Run a LOAD or SAVE."""
+    i, name = instruction, MEMORY_NAMES[instruction.memory]
+    ddr, buffer = memories["ddr"].data.reshape(-1), memories[name].data
+    counts, pitches = (i.ny, i.nx, i.nc), (i.ddr_pitch_y, i.ddr_pitch_x)
+    view = lanes_of(name, config), i.base, i.pitch_y, i.pitch_x
+    if isinstance(i, Load):
+        transfers.load(ddr, i.address, counts, i.valid, pitches, buffer, *view, name == "tab")
+    else:
+        assert isinstance(i, Save)
+        transfers.save(ddr, i.address, counts, i.valid, pitches, buffer, *view)
+
+
+def compute(
+    instruction: Compute,
+    config: AcceleratorConfig,
+    memories: Mapping[str, Memory],
+    accumulators: Accumulators,
+    start: int = 0,
+    events: NDArray[np.int64] | None = None,
+) -> None:
+    """Run a CONV or ALU instruction; slot by slot where there are events (see :mod:`literal`), even an empty array."""
+    g = kernels.loops_of(instruction, config)
+    img, bias, rqp, tab = (memories[n].data for n in ("img", "bias", "rqp", "tab"))
+    if isinstance(instruction, Conv):
+        wgt, acc = memories["wgt"].data, accumulators["CONV"]
+        if events is None:
+            kernels.convolve(img, wgt, bias, rqp, acc, g)
+            return
+        nothing = np.zeros(3, np.float32)
+        literal.run(img, wgt, bias, rqp, tab, acc, g, literal.CONV, nothing, start, events)
+        return
+    assert isinstance(instruction, Alu)
+    words = np.array([instruction.real_a, instruction.real_b, instruction.real_c], np.uint32)
+    literal.run(
+        img, memories["dwt"].data, bias, rqp, tab, accumulators["ALU"], g, int(instruction.op),
+        words.view(np.float32), start, NO_EVENTS if events is None else events,
+    )  # fmt: skip
