@@ -16,24 +16,25 @@ from accel_sim.engine.vector import LANES, store_eight
 
 
 @jit
-def frame(x, image, first, last, pads, zero, out):
-    """Copy rows ``first .. last`` of one image (n, h, w, c), padding rows included, between margins of the zero point.
+def frame(x, image, rows, columns, pads, zero, out):
+    """Copy a part of one image (n, h, w, c) with its padding; `rows` and `columns` count from the first padded one.
 
-    `pads` is (top, left, bottom, right); row 0 is the first padding row.
+    `pads` is (top, left, bottom, right).
     """
     height, width, channels = x.shape[1:]
-    top, left, right = pads[0], pads[1], pads[3]
-    line = (width + left + right) * channels
+    line = (columns[1] - columns[0]) * channels
+    first, last = columns[0] - pads[1], columns[1] - pads[1]
+    begin, end = min(max(first, 0), width), max(min(last, width), 0)
     place = 0
-    for row in range(first, last):
-        y = row - top
-        if y < 0 or y >= height:
+    for row in range(rows[0], rows[1]):
+        y = row - pads[0]
+        if y < 0 or y >= height or begin >= end:
             out[place : place + line] = zero
         else:
-            out[place : place + left * channels] = zero
-            source = x.ctypes.data + (image * height + y) * width * channels
-            copy_bytes(out.ctypes.data + place + left * channels, source, width * channels)
-            out[place + (left + width) * channels : place + line] = zero
+            out[place : place + (begin - first) * channels] = zero
+            source = x.ctypes.data + ((image * height + y) * width + begin) * channels
+            copy_bytes(out.ctypes.data + place + (begin - first) * channels, source, (end - begin) * channels)
+            out[place + (end - first) * channels : place + line] = zero
         place += line
 
 
@@ -101,7 +102,7 @@ def conv_direct(
     if mode == FLOAT32 and shift == 0:
         fixed, scale = padded(fixed), padded(scale)
     for n in range(images):
-        frame(x, n, first_row, last_row + kh - 1, pads, zero, framed)
+        frame(x, n, (first_row, last_row + kh - 1), (0, pitch), pads, zero, framed)
         for position in range(0, positions, BLOCK):
             rows = min(BLOCK, positions - position)
             tall = -(-rows // (12 * pixels)) * 12

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from accel_sim.errors import ModelError
 from accel_sim.estimate.energy import Energy, EnergyTable, energy_of, read_energy_table
 from accel_sim.estimate.hardware import Array, ArrayShape, peak_ops_per_cycle
 from accel_sim.estimate.layer import Layer, Topology
@@ -129,6 +130,11 @@ def estimate_network(
     times = times_of(work, array, calibration or default_calibration())
     lines = tuple(_line(layer, i, work, times, array, table) for i, layer in enumerate(topology.layers))
     cycles = float(times.total_cycles.sum())
+    if not cycles:
+        reasons = sorted({line.reason for line in lines if line.reason})
+        raise ModelError(
+            f"{topology.name}: nothing of it runs on the accelerator ({'; '.join(reasons) or 'no layers'})"
+        )
     latency_s = cycles / (array.clock_mhz * 1e6)
     on_host_s = host_s + sum(line.host_s for line in lines)
     ddr_bytes = float((work.weight_bytes + work.load_bytes + work.save_bytes).sum())

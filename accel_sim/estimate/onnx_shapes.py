@@ -52,12 +52,38 @@ def read_model(source: str | Path | onnx.ModelProto) -> tuple[onnx.ModelProto, s
             node.op_type, node.domain = op_type, ""
             del node.input[:]
             node.input.extend(kept)
+    _sort(model, name)
     _fix_batch(model, name)
     try:
         inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
     except Exception as error:  # inference raises several kinds
         raise ModelError(f"{name}: shapes cannot be inferred ({error}); run the model through onnx.checker") from None
     return inferred, name
+
+
+def _sort(model: onnx.ModelProto, name: str) -> None:
+    """Put the nodes in an order in which every value is made before it is read."""
+    graph = model.graph
+    ready = {"", *(v.name for v in graph.input), *(t.name for t in graph.initializer)}
+    ready |= {t.values.name for t in graph.sparse_initializer}
+    waiting, ordered = list(graph.node), []
+    while waiting:
+        blocked = []
+        for node in waiting:
+            if all(i in ready for i in node.input):
+                ordered.append(node)
+                ready.update(node.output)
+            else:
+                blocked.append(node)
+        if len(blocked) == len(waiting):
+            missing = next(i for i in blocked[0].input if i not in ready)
+            node_name = blocked[0].name or blocked[0].op_type
+            raise ModelError(f"{name}: node {node_name} reads {missing}, which nothing makes; repair the model")
+        waiting = blocked
+    if any(a is not b for a, b in zip(ordered, graph.node, strict=True)):
+        copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in ordered]
+        del graph.node[:]
+        graph.node.extend(copies)
 
 
 def _fix_batch(model: onnx.ModelProto, name: str) -> None:

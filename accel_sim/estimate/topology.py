@@ -91,8 +91,13 @@ class _Reader:
         return [i for i in node.input if i and i not in self.constant]
 
     def sources(self, names: list[str]) -> tuple[Tensor, ...]:
-        """Return the stored tensors behind some values, each once."""
-        found = {t.name: t for name in names for t in self.where[name]}
+        """Return the stored tensors behind some values, each once; part of a tensor stands for itself."""
+        found = {}
+        for name in names:
+            stored = self.where[name]
+            if name in self.shapes and self.tensor(name).bytes < sum(t.bytes for t in stored):
+                stored = (self.tensor(name),)
+            found.update({t.name: t for t in stored})
         return tuple(found.values())
 
     def add(self, node: onnx.NodeProto) -> None:
@@ -184,8 +189,9 @@ class _Reader:
     def conv(self, node: onnx.NodeProto, data: list[str]) -> Layer:
         """Return a convolution, transposed or not."""
         shape = self.weight(node)
-        if shape is None or len(shape) < 3:
-            return self.host(node, data, "its weights are computed")
+        if shape is None or not 3 <= len(shape) <= 4:
+            computed = "its weights are computed" if shape is None else f"its weights have {len(shape)} dimensions"
+            return self.host(node, data, computed)
         group = integers_of(node, "group", [1])[0]
         kernel = (shape[2], shape[3]) if len(shape) > 3 else (1, shape[2])
         stride = max(integers_of(node, "strides", [1]))
@@ -211,7 +217,8 @@ class _Reader:
         """Return a fully connected layer: a 1x1 convolution of as many pixels as there are rows."""
         shape = self.weight(node)
         if shape is None or len(shape) != 2:
-            return self.host(node, data, "its weights are computed")
+            computed = "its weights are computed" if shape is None else f"its weights have {len(shape)} dimensions"
+            return self.host(node, data, computed)
         swapped = integers_of(node, "transB", [0])[0] == 1
         ic, oc = (shape[1], shape[0]) if swapped else shape
         out = self.shapes.get(node.output[0], (1, oc))

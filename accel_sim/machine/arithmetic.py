@@ -16,17 +16,20 @@ def bits_of(word):
 
 
 @jit
-def requantised(acc, entry, mode, zero, low, high):
-    """Byte of an accumulator; `entry` is the 8-byte row of the channel's parameters."""
+def unpack(entry):
+    """Multiplier word and exponent of an 8-byte row of requantisation parameters."""
     word = np.uint32(entry[0]) | np.uint32(entry[1]) << 8 | np.uint32(entry[2]) << 16 | np.uint32(entry[3]) << 24
-    exponent = np.int64(np.int8(entry[4]))
+    return np.uint32(word), np.int64(np.int8(entry[4]))
+
+
+@jit
+def requantised(acc, word, scale, exponent, mode, zero, low, high):
+    """Byte of an accumulator; `word` and `exponent` are the channel's parameters, `scale` is the word as float32."""
     if mode == 0:
-        scale = bits_of(word)
-        floor, ceiling = np.float32(low - zero), np.float32(high - zero)
-        product = np.float32(acc) * scale
-        if product != product:  # a flipped exponent can make the scale infinite: 0 * inf
-            return np.uint8(low)
-        return np.uint8(float32_code(acc, scale, floor, ceiling, zero))
+        if scale * np.float32(0) != 0:  # a flipped bit can make the scale infinite or no number
+            product = np.float32(acc) * scale
+            return np.uint8(low) if product != product else np.uint8(high if product > 0 else low)
+        return np.uint8(float32_code(acc, scale, np.float32(low - zero), np.float32(high - zero), zero))
     if mode == 1:
         return np.uint8(shift_code(acc, min(exponent, 62), low, high, zero))
     return np.uint8(gemmlowp_code(acc, np.int64(word), min(exponent, 31), low, high, zero))

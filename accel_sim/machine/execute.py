@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from accel_sim.config import AcceleratorConfig
 from accel_sim.isa import Alu, Compute, Conv, Load, Save, Transfer
 from accel_sim.isa.geometry import MEMORY_NAMES, lanes_of
-from accel_sim.machine import kernels, literal, transfers
+from accel_sim.machine import fast, kernels, literal, transfers
 from accel_sim.machine.memory import Memory
 
 NO_EVENTS = np.zeros((0, 6), np.int64)
@@ -41,10 +41,10 @@ def compute(
     img, bias, rqp, tab = (memories[n].data for n in ("img", "bias", "rqp", "tab"))
     if isinstance(instruction, Conv):
         wgt, acc = memories["wgt"].data, accumulators["CONV"]
-        if events is None:
-            kernels.convolve(img, wgt, bias, rqp, acc, g)
+        if events is None and fast.suits(instruction, config, rqp):
+            fast.convolve(instruction, config, img, wgt, bias, rqp)
             return
-        nothing = np.zeros(3, np.float32)
+        nothing, events = np.zeros(3, np.float32), NO_EVENTS if events is None else events
         literal.run(img, wgt, bias, rqp, tab, acc, g, literal.CONV, nothing, start, events)
         return
     assert isinstance(instruction, Alu)

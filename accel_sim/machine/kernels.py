@@ -1,4 +1,4 @@
-"""Compiled convolution without upsets: the same reads, products and writes as :mod:`literal`, in an order that is fast."""
+"""Compute instructions flattened for compiled code, and the pieces that the slot by slot and the fast form share."""
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
 from typing import NamedTuple
@@ -9,7 +9,6 @@ from accel_sim.config import AcceleratorConfig
 from accel_sim.engine.jit import jit
 from accel_sim.isa import Compute
 from accel_sim.isa.geometry import walk
-from accel_sim.machine.arithmetic import requantised
 
 
 class Loops(NamedTuple):
@@ -73,14 +72,6 @@ def loops_of(instruction: Compute, config: AcceleratorConfig) -> Loops:
 
 
 @jit
-def word16(row):
-    """First four bytes of a row as int32."""
-    return np.int32(
-        np.uint32(row[0]) | np.uint32(row[1]) << 8 | np.uint32(row[2]) << 16 | np.uint32(row[3]) << 24
-    )
-
-
-@jit
 def biases(bias, row, channels, out):
     """Read a group's int32 biases from `row` on."""
     width = bias.shape[2]
@@ -99,77 +90,30 @@ def weight_zero(entry):
 
 
 @jit
-def _weights(wgt, rqp, g, width, out):
-    """All weights of an instruction without their zero points, (groups, channels, taps * width)."""
-    channels = out.shape[1]
-    for o in range(g.out_groups):
-        for c in range(channels):
-            zero = weight_zero(rqp[c, g.parameter_base + o])
-            row = g.weight_base + o * g.taps
-            for t in range(g.taps):
-                for i in range(width):
-                    out[o, c, t * width + i] = np.int16(np.int32(np.int8(wgt[c, row + t, i])) - zero)
+def gather(img, base, pitch_y, pitch_x, pixels, out):
+    """Copy a tile of image memory to bytes (lines, pixels, channels)."""
+    height, across, channels = out.shape
+    rows, width = img.shape[1], img.shape[2]
+    for y in range(height):
+        for x in range(across):
+            line = base + y * pitch_y + x // pixels * pitch_x
+            for c in range(0, channels, width):
+                word = img[line // rows * pixels + x % pixels, line % rows]
+                for j in range(min(width, channels - c)):
+                    out[y, x, c + j] = word[j]
+                line += 1
 
 
 @jit
-def _patch(img, g, y, x, width, out):
-    """Activations under the window of output (y, x) without their zero point; 0 for padding and absent channels."""
-    rows = img.shape[1]
-    at = 0
-    for ky in range(g.kernel_y):
-        iy = y * g.stride_y - g.pad_top + ky * g.dilation_y
-        for kx in range(g.kernel_x):
-            ix = x * g.stride_x - g.pad_left + kx * g.dilation_x
-            if iy < 0 or iy >= g.in_height or ix < 0 or ix >= g.in_width:
-                out[at : at + g.in_groups * width] = 0
-                at += g.in_groups * width
-                continue
-            line = g.in_base + iy * g.in_pitch_y + ix // g.pixels * g.in_pitch_x
-            lane = ix % g.pixels
-            for i in range(g.in_groups):
-                word = img[(line + i) // rows * g.pixels + lane, (line + i) % rows]
-                count = g.tail if i == g.in_groups - 1 else width
-                for j in range(count):
-                    out[at + j] = np.int16(np.int32(word[j]) - g.x_zero)
-                for j in range(count, width):
-                    out[at + j] = 0
-                at += width
-
-
-@jit
-def _dot(a, b):
-    total = np.int32(0)
-    for j in range(a.size):
-        total = np.int32(total + np.int32(a[j]) * np.int32(b[j]))
-    return total
-
-
-@jit
-def convolve(img, wgt, bias, rqp, acc, g):
-    """CONV; `acc`, int32 (lanes, channels), keeps the sums of instructions without `last`."""
-    width, channels, rows = img.shape[2], wgt.shape[0], img.shape[1]
-    depth = g.taps * width
-    weights = np.empty((g.out_groups, channels, depth), np.int16)
-    _weights(wgt, rqp, g, width, weights)
-    fixed = np.empty((g.out_groups, channels), np.int32)
-    for o in range(g.out_groups):
-        biases(bias, g.bias_base + o * g.prelude, channels, fixed[o])
-    patch = np.empty(depth, np.int16)
-    for y in range(g.out_height):
-        for x in range(g.out_width):
-            _patch(img, g, y, x, width, patch)
-            line = g.out_base + y * g.out_pitch_y + x // g.pixels * g.out_pitch_x
-            lane = x % g.pixels
-            for o in range(g.out_groups):
-                target = img[(line + o) // rows * g.pixels + lane, (line + o) % rows]
-                for c in range(channels):
-                    total = _dot(patch, weights[o, c])
-                    if not g.first:
-                        total = np.int32(total + acc[lane, c])
-                    if not g.last:
-                        acc[lane, c] = total
-                        continue
-                    total = np.int32((np.int64(total) << g.shift) + fixed[o, c])
-                    entry = rqp[c, g.parameter_base + o]
-                    target[c] = requantised(total, entry, g.mode, g.zero, g.low, g.high)
-
+def scatter(img, base, pitch_y, pitch_x, pixels, values):
+    """Copy bytes (lines, pixels, channels), whole words, to image memory."""
+    height, across, channels = values.shape
+    rows, width = img.shape[1], img.shape[2]
+    for y in range(height):
+        for x in range(across):
+            line = base + y * pitch_y + x // pixels * pitch_x
+            for c in range(0, channels, width):
+                word = img[line // rows * pixels + x % pixels, line % rows]
+                for j in range(width):
+                    word[j] = values[y, x, c + j]
+                line += 1

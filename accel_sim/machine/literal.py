@@ -4,7 +4,7 @@
 import numpy as np
 
 from accel_sim.engine.jit import jit
-from accel_sim.machine.arithmetic import pair_result, requantised
+from accel_sim.machine.arithmetic import bits_of, pair_result, requantised, unpack
 from accel_sim.machine.kernels import biases, weight_zero
 
 # Kinds of events. An event is (kind, cycle, bank, row, byte or bit, mask), sorted by kind and cycle.
@@ -205,7 +205,10 @@ def run(img, weights, bias, rqp, table, acc, g, op, constants, start, events):
             for p in range(lanes):
                 for c in range(channels):
                     if has_parameters:
-                        rqo[p, c] = requantised(rqa[p, c], entries[c], g.mode, g.zero, g.low, g.high)
+                        word, exponent = unpack(entries[c])
+                        rqo[p, c] = requantised(
+                            rqa[p, c], word, bits_of(word), exponent, g.mode, g.zero, g.low, g.high
+                        )
                     elif op == LOOKUP:
                         rqo[p, c] = table[p * width + c, 256 * g.weight_base + (rqa[p, c] & 255), 0]
                     elif op == MAX:

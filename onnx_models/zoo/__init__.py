@@ -8,7 +8,7 @@ from collections.abc import Callable
 import onnx
 
 from onnx_models.zoo import classic, detection, inception, mobile, resnet, yolo
-from onnx_models.zoo.segmentation import unet
+from onnx_models.zoo.segmentation import unet, unet_hsi
 
 BUILDERS: dict[str, Callable[[], onnx.ModelProto]] = {
     "densenet121": classic.densenet121,
@@ -46,6 +46,9 @@ BUILDERS: dict[str, Callable[[], onnx.ModelProto]] = {
     "superpoint": classic.superpoint,
     "tiny_yolo_v3": yolo.tiny_yolo_v3,
     "unet": unet,
+    "unet_hsi": unet_hsi,
+    "unet_hsi_hard_sigmoid": lambda: unet_hsi("hard_sigmoid"),
+    "unet_hsi_sigmoid": lambda: unet_hsi("sigmoid"),
     "vgg16": classic.vgg,
     "vgg19": lambda: classic.vgg(19),
     "yolo_v2": yolo.yolo_v2,
@@ -74,4 +77,4 @@ def build(name: str) -> onnx.ModelProto:
     return BUILDERS[name]()
 
 
-__all__ = ["BUILDERS", "NAMES", "build", "unet"]
+__all__ = ["BUILDERS", "NAMES", "build", "unet", "unet_hsi"]

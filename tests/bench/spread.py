@@ -83,11 +83,12 @@ def _follow(graph: Graph, golden: Golden, node: Node, changed: Changed, fault: F
     operation = node.operation
     assert isinstance(operation, Conv | ConvTranspose | Gemm)
     before = golden.tensors[node.inputs[0]]
-    differs = (changed[node.inputs[0]] != before) if node.inputs[0] in changed else np.zeros(before.shape, bool)
+    differs: Mask = (changed[node.inputs[0]] != before) if node.inputs[0] in changed else np.zeros(before.shape, bool)
     shape = graph.tensors[node.outputs[0]].shape
     if isinstance(operation, Gemm):
-        pixels = differs.reshape(1, -1, 1, differs.shape[-1])
-        reach, side, groups = Window((1, 1)), (int(pixels.shape[1]), 1), 1
+        rows = differs.reshape(-1, differs.shape[-1])
+        pixels = rows[None, :, None, :]
+        reach, side, groups = Window((1, 1)), (len(rows), 1), 1
         channels = shape[-1]
     else:
         pixels = differs if differs.ndim == 4 else differs[:, None]

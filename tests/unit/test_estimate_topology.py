@@ -6,7 +6,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from accel_sim.errors import ModelError
-from accel_sim.estimate import read_topology
+from accel_sim.estimate import estimate_network, read_topology
 from accel_sim.estimate.layer import Tensor
 from onnx_models.zoo.network import Network
 from tests.cli.tiny_models import save, segmentation
@@ -149,3 +149,49 @@ def test_reading_leaves_the_model_alone():
     read_topology(model)
     assert model.SerializeToString(deterministic=True) == before
     assert isinstance(model, onnx.ModelProto)
+
+
+def test_nodes_may_stand_in_any_order():
+    net = Network("n", 3, 8, 8)
+    model = net.model(net.pool(net.conv(net.input, 4, 3), 2, 2))
+    expected = read_topology(model)
+    nodes = [onnx.NodeProto.FromString(n.SerializeToString()) for n in reversed(model.graph.node)]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    assert read_topology(model) == expected
+
+
+def test_a_value_that_nothing_makes_is_named():
+    net = Network("n", 3, 8, 8)
+    model = net.model(net.pool(net.conv(net.input, 4, 3), 2, 2))
+    model.graph.node[-1].input[0] = "ghost"
+    with pytest.raises(ModelError, match="reads ghost, which nothing makes"):
+        read_topology(model)
+
+
+def test_part_of_a_tensor_is_read_alone():
+    net = Network("n", 3, 8, 8)
+    first, _ = net.split(net.conv(net.input, 16, 1), 4)
+    layer = read_topology(net.model(net.conv(first, 8, 3))).layers[-1]
+    assert (layer.input_bytes, layer.reduction) == (4 * 64, 4)
+
+
+def test_products_of_two_data_and_volumes_go_to_the_host():
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 4, 4])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
+    product = helper.make_graph([helper.make_node("MatMul", ["x", "x"], ["y"])], "g", [x], [y])
+    assert read_topology(helper.make_model(product)).layers[0].reason == "its weights are computed"
+    volume = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 2, 4, 4, 4])
+    weight = helper.make_tensor("w", TensorProto.FLOAT, (1, 2, 1, 1, 1), [1.0, 1.0])
+    graph = helper.make_graph([helper.make_node("Conv", ["x", "w"], ["y"])], "g", [volume], [y], [weight])
+    assert read_topology(helper.make_model(graph)).layers[0].reason == "its weights have 5 dimensions"
+
+
+def test_a_network_of_the_host_alone_is_refused():
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 4])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
+    graph = helper.make_graph([helper.make_node("Softmax", ["x"], ["y"])], "g", [x], [y])
+    with pytest.raises(
+        ModelError, match=r"g: nothing of it runs on the accelerator \(the accelerator has no Softmax\)"
+    ):
+        estimate_network(helper.make_model(graph))

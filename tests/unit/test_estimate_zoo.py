@@ -21,6 +21,7 @@ ELSEWHERE = {
     "resnet101": 15.2,
     "resnet152": 22.6,
     "vgg19": 39.3,
+    "unet_hsi": 34.59,
 }
 
 
@@ -67,6 +68,11 @@ def test_a_model_runs():
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     (out,) = session.run(None, {"input": np.zeros((1, 3, 16, 32), np.float32)})
     assert out.shape == (1, 2, 16, 32)
+
+
+def test_an_image_that_cannot_be_halved_is_refused():
+    with pytest.raises(ValueError, match="208x400 cannot be halved 5 times; use multiples of 32"):
+        zoo.unet(208, 400, 25, (2, 2, 2, 2, 2, 2))
 
 
 def test_an_unknown_name_lists_the_known():

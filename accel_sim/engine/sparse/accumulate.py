@@ -5,7 +5,7 @@ import numpy as np
 
 from accel_sim.engine.jit import jit
 from accel_sim.engine.sparse import fields as F
-from accel_sim.engine.sparse.follow import gather_pixel, pixel_entries
+from accel_sim.engine.sparse.entries import gather_pixel
 from accel_sim.engine.sparse.plain import bias_of, grouped_sums
 from accel_sim.engine.sparse.vector import pixel_sums_16
 
@@ -22,25 +22,22 @@ def accumulate(state, number):
     entries, listed = state[F.ENTRIES].ctypes.data, state[F.LISTED].ctypes.data + 64
     weights = state[F.WEIGHTS].ctypes.data + 2 * node[F.WEIGHT]
     pixels = row[F.SIZE] // ic
-    flags = np.ones(pixels, np.uint8)
-    if node[F.GROUP] == 1:
-        blank = np.full(ic + 64, node[F.X_ZERO], np.uint8)
-        filled = np.int64(0)
-        for pixel in range(pixels):
-            place = state[F.GOLDEN].ctypes.data + offset + pixel * ic
-            count = pixel_entries(blank.ctypes.data, place, ic, entries + 8 * filled)
-            state[F.RANGES][pixel] = filled | count << 32
-            filled += count
+    ones, blank = np.ones(pixels + 64, np.uint8), np.full(pixels * ic + 64, node[F.X_ZERO], np.uint8)
+    fresh, ranges = state[F.FRESH].ctypes.data, state[F.RANGES].ctypes.data
+    golden = state[F.GOLDEN].ctypes.data + offset
+    places = (ones.ctypes.data, fresh, ranges, blank.ctypes.data, golden, entries)
+    filled = np.int64(0)
     for unit in range(node[F.UNITS]):
         line, x = unit // node[F.OW], unit % node[F.OW]
         if node[F.GROUP] > 1:
             grouped_sums(node, state[F.GOLDEN], offset, state[F.WEIGHTS], line, x, sums)
         else:
-            twos = gather_pixel(node, flags.ctypes.data, state[F.RANGES].ctypes.data, entries, listed, line, x)
+            filled, twos = gather_pixel(node, places, listed, filled, line, x)
             pixel_sums_16(weights, listed, twos, oc, sums.ctypes.data)
         first = node[F.ACC] + unit * node[F.ROW]
         for channel in range(oc):
             state[F.ACCUMULATORS][first + channel] = (sums[channel] << shift) + bias_of(node, state[F.INTS], channel)
+    state[F.FRESH][:pixels] = 0
 
 
 @jit

@@ -11,14 +11,15 @@ import numpy as np
 
 from accel_sim.engine.jit import jit
 from accel_sim.engine.sparse import fields as F
+from accel_sim.engine.sparse.entries import pixel_entries
 from accel_sim.engine.sparse.reach import flagged
-from accel_sim.engine.sparse.vector import count_bits
+from accel_sim.engine.sparse.vector import count_bits, peek_byte
 
 # Following: per touched pixel, per vector of its outputs, per entry of its window, per entry and vector of outputs.
-PER_PIXEL, PER_VECTOR, PER_ENTRY, PER_PRODUCT = 40_000, 4_000, 2_500, 700
+PER_PIXEL, PER_VECTOR, PER_ENTRY, PER_PRODUCT = 30_000, 4_000, 2_500, 600
 # Recomputing: per vector product, per gathered byte, per vector of outputs, per pixel, per row.
 PER_DOT, PER_GATHERED, PER_REQUANTISED, PER_CHECKED, PER_ROW = 280, 150, 1_500, 1_500, 60_000
-USUAL_SHARE = 16  # one in so many channels of a changed pixel has changed
+SAMPLES = 8  # pixels whose entries are counted
 ALWAYS, NEVER = 0, 1 << 40
 VECTOR: Final = 16
 
@@ -38,24 +39,52 @@ def count_touched(touched, width):
 
 
 @jit
-def follow_pixel(node):
-    """Estimate what following the differences into one output pixel costs, with a usual number of changed channels."""
-    vectors, taps = -(-node[F.OC] // VECTOR), node[F.KH] * node[F.KW]
-    if node[F.KIND] == F.TRANSPOSED:
+def entries_reaching(state, number, first, last):
+    """Estimate how many entries reach a touched pixel of rows ``first .. last``.
+
+    Every flagged input pixel reaches as many output pixels as the window has taps; how many entries it has is measured
+    on a few of them. ENTRIES is used as scratch.
+    """
+    node = state[F.NODES][number]
+    row, spans, taps = state[F.TENSORS][node[F.IN]], state[F.SPANS], node[F.KH] * node[F.KW]
+    golden, work = state[F.GOLDEN].ctypes.data + row[F.OFFSET], state[F.WORK].ctypes.data + row[F.OFFSET]
+    flags, width, channels = state[F.FLAGS].ctypes.data + row[F.PIXELS], row[F.WIDTH], row[F.CHANNELS]
+    begin, end = spans[node[F.IN], 0], spans[node[F.IN], 1]
+    step = max((end - begin) // SAMPLES, 1)
+    flagged_pixels, entries, sampled = np.int64(0), np.int64(0), np.int64(0)
+    for line in range(begin, end):
+        count = count_touched(flags + line * width, width)
+        flagged_pixels += count
+        if count and (line - begin) % step == 0:
+            wanted, x = count // 2, np.int64(0)
+            while wanted or peek_byte(flags + line * width + x) == 0:
+                wanted -= peek_byte(flags + line * width + x)
+                x += 1
+            place = (line * width + x) * channels
+            entries += pixel_entries(golden + place, work + place, channels, state[F.ENTRIES].ctypes.data)
+            sampled += 1
+    touched = count_touched(state[F.TOUCHED].ctypes.data + first * node[F.OW], (last - first) * node[F.OW])
+    if node[F.KIND] != F.TRANSPOSED:
         taps = max(taps // (node[F.SH] * node[F.SW]), 1)
-    entries = taps * (1 + node[F.ICG] // USUAL_SHARE)
+    return entries / max(sampled, 1) * taps * flagged_pixels / max(touched, 1)
+
+
+@jit
+def follow_pixel(node, entries):
+    """Estimate what following the differences into one output pixel costs, when `entries` reach it."""
+    vectors = -(-node[F.OC] // VECTOR)
     return PER_PIXEL + PER_VECTOR * vectors + entries * (PER_ENTRY + PER_PRODUCT * vectors)
 
 
 @jit
-def touched_limit(node, size):
+def touched_limit(node, size, entries):
     """Touched pixels of a tile of `size` pixels up to which following them is cheaper than recomputing it."""
-    return size * (node[F.DENSE_PS] // node[F.OW]) // follow_pixel(node)
+    return np.int64(size * (node[F.DENSE_PS] / node[F.OW]) / follow_pixel(node, entries))
 
 
 @jit
-def whole_is_cheaper(node, touched, first, last):
+def whole_is_cheaper(node, touched, first, last, entries):
     """Whether recomputing (all rows, where the kernel cannot leave any out) costs less than following differences."""
     pixels = count_touched(touched + first * node[F.OW], (last - first) * node[F.OW])
     rows = last - first if node[F.DIRECT] else node[F.UNITS] // node[F.OW]
-    return pixels * follow_pixel(node) > rows * node[F.DENSE_PS]
+    return pixels * follow_pixel(node, entries) > rows * node[F.DENSE_PS]

@@ -7,6 +7,7 @@ from accel_sim.engine.bytewise import copy_stretch, lookup_stretch, max_stretch
 from accel_sim.engine.jit import jit
 from accel_sim.engine.requant import ROUNDER
 from accel_sim.engine.sparse import fields as F
+from accel_sim.engine.sparse.cost import count_touched
 from accel_sim.engine.sparse.follow import channel_code
 from accel_sim.engine.sparse.reach import any_flag, check_line, check_rows, differs, flagged, reach, widen
 from accel_sim.engine.sparse.vector import lowest_bit
@@ -180,7 +181,9 @@ def join(state, number):
             if table >= 0:
                 lookup_stretch(mapped.ctypes.data, codes, tables.ctypes.data + table, pixels * channels)
                 codes = mapped.ctypes.data
-            if block == channels:  # joined along the channels: copy the row whole, unchanged pixels stay what they are
+            count = count_touched(flags.ctypes.data + row[F.PIXELS] + line * pixels, pixels)
+            # Joined along the channels, much changed: copy the row whole, unchanged pixels stay what they are.
+            if block == channels and 4 * count > pixels:
                 place = out + line * pixels * pitch
                 for x in range(pixels):
                     copy_stretch(work.ctypes.data + place + x * pitch + start, codes + x * channels, channels)

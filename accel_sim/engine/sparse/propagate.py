@@ -3,10 +3,10 @@
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,call-arg,assignment,var-annotated"
 import numpy as np
 
+from accel_sim.engine.bytewise import copy_stretch
 from accel_sim.engine.jit import jit
-from accel_sim.engine.microkernel import copy_bytes
 from accel_sim.engine.sparse import fields as F
-from accel_sim.engine.sparse.cost import whole_is_cheaper
+from accel_sim.engine.sparse.cost import entries_reaching, whole_is_cheaper
 from accel_sim.engine.sparse.dense import recompute
 from accel_sim.engine.sparse.follow import follow_rows
 from accel_sim.engine.sparse.local import average_pool, global_pool, join, lookup, max_pool, move, pair
@@ -50,7 +50,8 @@ def linear(state, number, portable, policy):
     width = node[F.OW]
     dense = policy == 2
     if policy == 0:
-        dense = whole_is_cheaper(node, touched.ctypes.data, first, last)
+        entries = entries_reaching(state, number, first, last)
+        dense = whole_is_cheaper(node, touched.ctypes.data, first, last, entries)
     if dense:
         recompute(state, number, first, last, portable)
         touched[first * width : last * width] = 0
@@ -109,9 +110,14 @@ def undo(state):
         row = state[F.TENSORS][tensor]
         width = row[F.WIDTH]
         for line in range(spans[tensor, 0], spans[tensor, 1]):
-            place = row[F.OFFSET] + line * width * row[F.CHANNELS]
-            copy_bytes(work + place, golden + place, width * row[F.CHANNELS])
-            flags[row[F.PIXELS] + line * width : row[F.PIXELS] + (line + 1) * width] = 0
+            begin, end = row[F.PIXELS] + line * width, row[F.PIXELS] + (line + 1) * width
+            while begin < end and flags[begin] == 0:
+                begin += 1
+            while begin < end and flags[end - 1] == 0:
+                end -= 1
+            place = row[F.OFFSET] + (begin - row[F.PIXELS]) * row[F.CHANNELS]
+            copy_stretch(work + place, golden + place, (end - begin) * row[F.CHANNELS])
+            flags[begin:end] = 0
         spans[tensor, 0], spans[tensor, 1] = 0, 0
 
 

@@ -9,7 +9,7 @@ from accel_sim.engine.linear import BLOCK
 from accel_sim.engine.microkernel import ROWS, runs_times_matrix
 from accel_sim.engine.requant import FLOAT32
 from accel_sim.engine.sparse import fields as F
-from accel_sim.engine.sparse.cost import ALWAYS, NEVER, touched_limit
+from accel_sim.engine.sparse.cost import ALWAYS, NEVER, entries_reaching, touched_limit
 from accel_sim.engine.sparse.dense import requantisation
 from accel_sim.engine.sparse.follow import follow_rows
 from accel_sim.engine.sparse.reach import check_line, flagged, widen
@@ -18,16 +18,16 @@ from accel_sim.engine.sparse.vector import count_bits
 
 @jit
 def choose_tiles(state, number, first, last, size, policy, chosen):
-    """Mark the tiles of rows ``first .. last`` that are to be recomputed; returns the first and last row with one.
+    """Mark the tiles of rows ``first .. last`` that are to be recomputed; returns the rows and tiles that span them.
 
     `chosen` is (rows, tiles); a tile is `size` pixels of a row.
     """
     node, touched = state[F.NODES][number], state[F.TOUCHED].ctypes.data
     width = node[F.OW]
-    begin, end = np.int64(1 << 60), np.int64(0)
+    begin, end, left, right = np.int64(1 << 60), np.int64(0), np.int64(1 << 60), np.int64(0)
     limit = np.int64(ALWAYS if policy == 2 else NEVER)
     if policy == 0:
-        limit = touched_limit(node, size)
+        limit = touched_limit(node, size, entries_reaching(state, number, first, last))
     for line in range(first, last):
         for tile in range(chosen.shape[1]):
             x = tile * size
@@ -36,17 +36,22 @@ def choose_tiles(state, number, first, last, size, policy, chosen):
             chosen[line - first, tile] = wanted
             if wanted:
                 begin, end = min(begin, line), max(end, line + 1)
-    return begin, end
+                left, right = min(left, tile), max(right, tile + 1)
+    return begin, end, left, right
 
 
 @jit
-def recompute_tiles(state, number, first, begin, end, size, chosen, portable):
-    """Recompute the chosen tiles of rows ``begin .. end`` of one image, flag what differs and clear their marks."""
+def recompute_tiles(state, number, first, begin, end, left, right, size, chosen, portable):
+    """Recompute the chosen tiles of rows ``begin .. end`` of one image, flag what differs and clear their marks.
+
+    `left` and `right` are the first and last tile of any row: only the part of the input that they read is framed.
+    """
     node, tensors, ints = state[F.NODES][number], state[F.TENSORS], state[F.INTS]
     source, target = tensors[node[F.IN]], tensors[node[F.OUT]]
     ih, iw, ic, oh, ow, oc, kh = node[F.IH], node[F.IW], node[F.IC], node[F.OH], node[F.OW], node[F.OC], node[F.KH]
     pads = (node[F.TOP], node[F.LEFT], node[F.BOTTOM], node[F.RIGHT])
-    image, pitch = begin // oh, iw + node[F.LEFT] + node[F.RIGHT]
+    image, origin = begin // oh, left * size
+    pitch = min(right * size, ow) - origin + node[F.KW] - 1
     images = source[F.SIZE] // (ih * iw * ic)
     work, golden, touched = state[F.WORK], state[F.GOLDEN].ctypes.data, state[F.TOUCHED]
     x = work[source[F.OFFSET] : source[F.OFFSET] + source[F.SIZE]].reshape((images, ih, iw, ic))
@@ -57,14 +62,15 @@ def recompute_tiles(state, number, first, begin, end, size, chosen, portable):
     if mode == FLOAT32 and shift == 0:
         fixed, scale = padded(fixed), padded(scale)
     framed = np.empty(((end - begin + kh - 1) * pitch + BLOCK + 2 * ROWS + 2) * ic + 64, np.uint8)
-    frame(x, image, begin - image * oh, end - image * oh + kh - 1, pads, np.uint8(node[F.X_ZERO]), framed)
+    rows = (begin - image * oh, end - image * oh + kh - 1)
+    frame(x, image, rows, (origin, origin + pitch), pads, np.uint8(node[F.X_ZERO]), framed)
     pixels = size // ROWS
     products = np.empty((BLOCK // pixels, node[F.COLUMNS]), np.int32)
     acc = products.reshape((BLOCK, node[F.COLUMNS] // pixels))
     computed = np.int64(0)
     for line in range(begin, end):
-        found, column = False, np.int64(0)
-        while column < ow:
+        found, column = False, origin
+        while column < min(right * size, ow):
             if not chosen[line - first, column // size]:
                 column += size
                 continue
@@ -73,7 +79,7 @@ def recompute_tiles(state, number, first, begin, end, size, chosen, portable):
                 stop += size
             count = min(stop, ow) - column
             runs_times_matrix(
-                framed, ((line - begin) * pitch + column) * ic, pixels * ic, kh, pitch * ic, packed, node[F.DEPTH],
+                framed, ((line - begin) * pitch + column - origin) * ic, pixels * ic, kh, pitch * ic, packed, node[F.DEPTH],
                 products[: (stop - column) // pixels], portable,
             )  # fmt: skip
             pixel = line * ow + column
@@ -99,10 +105,10 @@ def update_tiles(state, number, first, last, portable, policy):
     oh = node[F.OH]
     size = ROWS * (2 if node[F.OC] <= node[F.COLUMNS] // 2 else 1)
     chosen = np.empty((last - first, -(-node[F.OW] // size)), np.bool_)
-    begin, end = choose_tiles(state, number, first, last, size, policy, chosen)
+    begin, end, left, right = choose_tiles(state, number, first, last, size, policy, chosen)
     while begin < end:
         stop = min(end, (begin // oh + 1) * oh)
-        recompute_tiles(state, number, first, begin, stop, size, chosen, portable)
+        recompute_tiles(state, number, first, begin, stop, left, right, size, chosen, portable)
         begin = stop
     if policy != 2:
         follow_rows(state, number, first, last)
