@@ -1,7 +1,10 @@
 """The Python interface: load a model, run it, verify it, inject faults, run campaigns."""
 
+import dataclasses
 import functools
 import json
+import math
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -83,11 +86,22 @@ class MakeEvaluator:
     images: tuple[Mapping[str, Array], ...]
     criterion: Criterion
     paranoid: bool = False
+    memory_limit_bytes: int | None = None
+    golden: Path | None = None
 
     def __call__(self) -> "Evaluator":
         """Load the model and make the golden runs."""
         engine = Engine(import_onnx(self.model, arithmetic=self.arithmetic), host_runner)
-        return Evaluator(Injector(engine, self.images, self.criterion, paranoid=self.paranoid))
+        return Evaluator(
+            Injector(
+                engine,
+                self.images,
+                self.criterion,
+                paranoid=self.paranoid,
+                memory_limit_bytes=self.memory_limit_bytes,
+                golden=self.golden,
+            )
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,6 +233,7 @@ class Model:
         workers: int = 1,
         criterion: str | None = None,
         paranoid: bool = False,
+        memory_limit: float | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> dict[str, Any]:
         """Run a statistical fault-injection campaign, or go on with an interrupted one.
@@ -244,6 +259,9 @@ class Model:
             ``segmentation``, ``classification`` or ``any``; chosen from the model when omitted.
         paranoid
             Recompute every faulty run node by node beside the incremental one and stop at the first difference.
+        memory_limit
+            Most MiB that golden state and working space of a process may take; what does not fit is recomputed. The
+            results are the same.
 
         Returns
         -------
@@ -251,6 +269,8 @@ class Model:
             The public JSON form: counts, estimates with intervals, strata.
         """
         images = self.images(inputs)
+        if memory_limit is not None and not (math.isfinite(memory_limit) and memory_limit > 0):
+            raise UsageError(f"--memory-limit is {memory_limit}: it must be a positive number of MiB, for instance 512")
         if not 1 <= workers <= MAX_WORKERS:
             raise UsageError(f"--workers is {workers}: it must be 1 to {MAX_WORKERS}, for instance one per processor")
         chosen = choose_criterion(self.graph, criterion)
@@ -266,11 +286,18 @@ class Model:
             numerics=f"{NUMERICS_VERSION}:{self.arithmetic}",
             packages=_packages(self.graph),
         )
-        make_evaluator = MakeEvaluator(self._bytes, self.arithmetic, images.items, chosen, paranoid)
-        make_injector = functools.cache(functools.partial(Injector, self.engine, images.items, chosen))
-        with Store.open(results, task, plan, confidence) as store:
+        limit = None if memory_limit is None else int(memory_limit * 2**20)
+        make_evaluator = MakeEvaluator(self._bytes, self.arithmetic, images.items, chosen, paranoid, limit)
+        make_injector = functools.cache(
+            functools.partial(Injector, self.engine, images.items, chosen, memory_limit_bytes=limit)
+        )
+        if limit is not None:
+            make_injector()  # too small a limit is refused before the results file is touched
+        with tempfile.TemporaryDirectory() as folder, Store.open(results, task, plan, confidence) as store:
             if workers > 1 and sum(len(store.done(c)) for c in range(len(plan.cells))) < plan.n:
                 make_injector().evaluate(place.fault(0, 0))  # compiles here, so that workers find the code on disk
+                make_injector().save_golden(Path(folder))
+                make_evaluator = dataclasses.replace(make_evaluator, golden=Path(folder))
             collect(task, place, plan, store, make_evaluator, workers, progress)
             attach_evidence(store, self.graph, self.arithmetic, images, bundled_classes(self.graph), make_injector)
             return {"model": self.graph.name, "images": len(images.items), **summarise(store, plan, confidence)}

@@ -41,6 +41,7 @@ from accel_sim.cli.options import (
 @click.option("--seed", type=int, default=0, show_default=True, help="Fault i is a function of (seed, i) alone.")
 @click.option("--workers", type=int, default=1, show_default=True, help="Processes.")
 @click.option("--paranoid", is_flag=True, help="Check every faulty run against a dense one, byte for byte.")
+@click.option("--memory-limit", type=float, metavar="MIB", help="Keep less and recompute more; the same results.")
 @criterion_option
 @arithmetic_option
 @json_option

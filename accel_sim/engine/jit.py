@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,11 @@ from llvmlite import binding
 
 @functools.cache
 def cpu_has(feature: str) -> bool:
-    """Whether this processor has a feature, by LLVM's name (``avx512vnni``, ``avx512f``)."""
-    return bool(binding.get_host_cpu_features().get(feature, False))
+    """Whether kernels may use a feature of this processor, by LLVM's name (``avx512vnni``, ``avx512f``).
+
+    A process that starts with ``ACCEL_SIM_PORTABLE`` uses none (and the same bytes come out).
+    """
+    return not os.environ.get("ACCEL_SIM_PORTABLE") and bool(binding.get_host_cpu_features().get(feature, False))
 
 
 @functools.cache
@@ -23,7 +27,7 @@ def _source_stamp() -> str:
     Numba's cache looks at the file of a function only, but compiled code contains the functions that it calls: a change
     anywhere among the kernels has to make every cached kernel stale.
     """
-    state = hashlib.sha256()
+    state = hashlib.sha256(os.environ.get("ACCEL_SIM_PORTABLE", "").encode())
     for path in sorted(Path(__file__).parent.rglob("*.py")):
         state.update(path.name.encode() + path.read_bytes())
     return state.hexdigest()

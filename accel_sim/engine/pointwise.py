@@ -1,6 +1,6 @@
 """Compiled kernels of tables, pools, joins and moves on stored tensors (bytes, channels last)."""
 
-# mypy: disable-error-code="no-untyped-def,no-untyped-call"
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,call-arg"
 import numpy as np
 
 from accel_sim.engine.bytewise import copy_stretch, lookup_stretch, max_stretch

@@ -2,13 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from accel_sim.engine import Engine, Upset
-from accel_sim.engine.sparse import FaultRunner, compile_tables, make_scratch
+from accel_sim.engine.sparse import (
+    FaultRunner,
+    Kept,
+    affordable_accumulators,
+    compile_tables,
+    make_scratch,
+    memory_of,
+)
 from accel_sim.faults.fault import Fault
 from accel_sim.faults.outcome import CRITICAL, MASKED, TOLERABLE, Criterion, Verdict
 from accel_sim.faults.space import make_space
@@ -47,6 +55,16 @@ class Injector:
         How outcomes are judged.
     paranoid
         Recompute every faulty run node by node beside the incremental one, and fail on the first difference.
+    memory_limit_bytes
+        Most bytes that the golden state and the working space may take (see `memory`); what does not fit is recomputed
+        when it is needed. None keeps everything.
+    golden
+        Folder of the golden state of the same model and images, written by `save_golden`; it is mapped, not rebuilt.
+
+    Raises
+    ------
+    UsageError
+        The limit is too small even if nothing is kept that can be recomputed.
     """
 
     def __init__(
@@ -56,14 +74,36 @@ class Injector:
         criterion: Criterion,
         *,
         paranoid: bool = False,
+        memory_limit_bytes: int | None = None,
+        golden: Path | None = None,
     ) -> None:
         self.engine, self.graph, self.criterion, self.paranoid = engine, engine.graph, criterion, paranoid
-        tables = compile_tables(self.graph, engine.steps)
+        kept = None
+        if memory_limit_bytes is not None:
+            nothing = compile_tables(self.graph, engine.steps, 0)
+            kept = affordable_accumulators(nothing, len(images), memory_limit_bytes)
+        tables = compile_tables(self.graph, engine.steps, kept)
+        self.memory = memory_of(tables, len(images))
         scratch = make_scratch(tables)
-        self.runners = [FaultRunner(engine, tables, engine.run(image), scratch=scratch) for image in images]
+        self._real_tensors = [n for n in self.graph.tensors if n not in tables.numbers]
+        self.runners = [
+            FaultRunner(
+                engine,
+                tables,
+                engine.run(image) if golden is None else Kept.load(golden, i, self._real_tensors),
+                scratch=scratch,
+            )
+            for i, image in enumerate(images)
+        ]
         self.outputs = [engine.outputs(runner.golden) for runner in self.runners]
         self.decisions = [criterion.decisions(outputs) for outputs in self.outputs]
         self._codes = {name: self._code_tensor(name) for name in self.graph.outputs}
+
+    def save_golden(self, folder: Path) -> None:
+        """Write the golden state of every image, so that other processes can map it."""
+        for i, runner in enumerate(self.runners):
+            ordered = {n: runner.kept.values[n] for n in self._real_tensors}
+            Kept(runner.kept.codes, runner.kept.accumulators, ordered).save(folder, i)
 
     def inject(self, fault: Fault) -> Injection:
         """Run one fault on every image that it touches.

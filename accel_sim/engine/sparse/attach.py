@@ -1,11 +1,11 @@
 """The arrays of the state as kernels hold them: without an owner.
 
-An array that comes from the interpreter has a reference count, which compiled code raises and lowers atomically each time
-it takes the array out of a tuple or hands it to a function; in loops over pixels that took a third of all time. The runner
-keeps the owners alive and passes addresses; every entry point makes its own views of them.
+An array that comes from the interpreter has a reference count, which compiled code raises and lowers atomically each
+time it takes the array out of a tuple or hands it to a function; in loops over pixels that took a third of all time.
+The runner keeps the owners alive and passes addresses; every entry point makes its own views of them.
 """
 
-# mypy: disable-error-code="no-untyped-def,no-untyped-call"
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,attr-defined,call-arg"
 from collections.abc import Sequence
 from typing import Any
 

@@ -66,7 +66,7 @@ def entries_reaching(state, number, first, last):
     touched = count_touched(state[F.TOUCHED].ctypes.data + first * node[F.OW], (last - first) * node[F.OW])
     if node[F.KIND] != F.TRANSPOSED:
         taps = max(taps // (node[F.SH] * node[F.SW]), 1)
-    return entries / max(sampled, 1) * taps * flagged_pixels / max(touched, 1)
+    return np.float64(entries * taps * flagged_pixels) / np.float64(max(sampled, 1) * max(touched, 1))
 
 
 @jit

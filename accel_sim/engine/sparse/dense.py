@@ -77,5 +77,5 @@ def recompute(state, number, first, last, portable):
                 scale, significand, exponent, limits, thresholds, codes, out, 0, portable,
             )  # fmt: skip
     check_rows(state, target, first, last)
-    state[F.TALLY][F.DENSE_ROWS] += last - first
+    state[F.TALLY][F.RECOMPUTED] += (last - first) * ow
     state[F.TALLY][F.DENSE_PRODUCTS] += (last - first) * ow * oc * ic * node[F.KH] * node[F.KW]

@@ -1,4 +1,4 @@
-"""The changed channel pairs that an output pixel of a linear node sees: made once per input pixel, listed per window."""
+"""The changed channel pairs that an output pixel of a linear node sees: made once per pixel, listed per window."""
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,call-arg,assignment,var-annotated"
 import numpy as np
@@ -43,8 +43,8 @@ def window_rows(node, line):
 def append_pixel(places, pixel, channels, tap, listed, filled, count):
     """Append the entries of one flagged input pixel; returns the entries made so far and those listed.
 
-    `places` are the addresses of flags, freshness marks, ranges, golden codes, codes and entries of the image; a pixel's
-    entries are made when it is first met.
+    `places` are the addresses of flags, freshness marks, ranges, golden codes, codes and entries of the image; the
+    entries of a pixel are made when it is first met.
     """
     _, fresh, ranges, golden, work, entries = places
     if peek_byte(fresh + pixel) == 0:

@@ -4,7 +4,7 @@ A model is compiled once into integer tables (one row per node, one per tensor) 
 faulty run is one call into compiled code. Names below are column numbers.
 """
 
-# Tensor table: place in the arenas of codes, bytes, channels of a pixel (the last axis), pixels of a row, rows, place in
+# Tensor table: place in the arena of codes, size, channels of a pixel (the last axis), pixels of a row, rows, place in
 # the arena of flags. A tensor of rank two is rows of one pixel.
 OFFSET, SIZE, CHANNELS, WIDTH, ROWS, PIXELS, TENSOR_FIELDS = range(7)
 
@@ -53,5 +53,8 @@ NODE_FIELDS = 52
     TALLY,  # int64: how often each strategy was taken, and the work it did
 ) = range(19)
 
-# Columns of TALLY: rows of linear nodes by strategy, other nodes; products and outputs of the first, products of the second.
-SPARSE_ROWS, DENSE_ROWS, GROUPED_ROWS, LOCAL_NODES, PRODUCTS, REQUANTISED, DENSE_PRODUCTS, TALLY_FIELDS = range(8)
+# Columns of TALLY: output pixels of linear nodes by strategy (differences followed, recomputed in tiles or whole,
+# grouped nodes), other nodes; entries listed, multiply-accumulates and outputs of the first strategy;
+# multiply-accumulates of the second.
+FOLLOWED, RECOMPUTED, GROUPED, LOCAL_NODES, LISTED_ENTRIES = range(5)
+PRODUCTS, REQUANTISED, DENSE_PRODUCTS, TALLY_FIELDS = range(5, 9)

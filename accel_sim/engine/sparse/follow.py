@@ -107,4 +107,5 @@ def follow_rows(state, number, begin, end):
         state[F.FRESH][first * node[F.IW] : last * node[F.IW]] = 0
     state[F.TALLY][F.PRODUCTS] += 4 * products * oc
     state[F.TALLY][F.REQUANTISED] += settled * oc
-    state[F.TALLY][F.SPARSE_ROWS] += end - begin
+    state[F.TALLY][F.LISTED_ENTRIES] += 2 * products
+    state[F.TALLY][F.FOLLOWED] += settled

@@ -183,7 +183,7 @@ def join(state, number):
                 codes = mapped.ctypes.data
             count = count_touched(flags.ctypes.data + row[F.PIXELS] + line * pixels, pixels)
             # Joined along the channels, much changed: copy the row whole, unchanged pixels stay what they are.
-            if block == channels and 4 * count > pixels:
+            if pitch == width and 4 * count > pixels:
                 place = out + line * pixels * pitch
                 for x in range(pixels):
                     copy_stretch(work.ctypes.data + place + x * pitch + start, codes + x * channels, channels)

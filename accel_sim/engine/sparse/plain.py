@@ -126,4 +126,4 @@ def recompute_grouped(state, number, first, last):
             widen(spans, node[F.OUT], line)
     state[F.TALLY][F.REQUANTISED] += settled * oc
     state[F.TALLY][F.PRODUCTS] += settled * oc * node[F.ICG] * node[F.KH] * node[F.KW]
-    state[F.TALLY][F.GROUPED_ROWS] += last - first
+    state[F.TALLY][F.GROUPED] += settled

@@ -1,8 +1,6 @@
 """One faulty run: node by node from the fault to the outputs, by the cheaper strategy each time, and back again."""
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,call-arg,assignment,var-annotated"
-import numpy as np
-
 from accel_sim.engine.bytewise import copy_stretch
 from accel_sim.engine.jit import jit
 from accel_sim.engine.sparse import fields as F
@@ -13,6 +11,7 @@ from accel_sim.engine.sparse.local import average_pool, global_pool, join, looku
 from accel_sim.engine.sparse.plain import recompute_grouped
 from accel_sim.engine.sparse.reach import reach
 from accel_sim.engine.sparse.tiles import update_tiles
+
 
 @jit
 def has_change(state, node):

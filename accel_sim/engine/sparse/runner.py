@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accel_sim.engine.engine import Engine, Golden, Upset, same_bytes
-from accel_sim.engine.layout import stored_position
+from accel_sim.engine.layout import stored_position, stored_shape
 from accel_sim.engine.linear_steps import ConvStep, ConvTransposeStep, GemmStep
 from accel_sim.engine.microkernel import portable
 from accel_sim.engine.operands import Patch, bias_row, check_flips, view_positions
@@ -27,6 +27,7 @@ from accel_sim.engine.sparse.entry import (
     run_strike_weight,
     run_undo,
 )
+from accel_sim.engine.sparse.kept import Kept
 from accel_sim.engine.sparse.tables import Tables
 from accel_sim.model import View
 
@@ -76,7 +77,7 @@ class FaultRunner:
     tables
         Its compiled form.
     golden
-        A fault-free run.
+        A fault-free run, or what another runner kept of one.
     policy
         ``MODEL`` chooses by the cost model; ``DIFFERENCES`` and ``DENSE`` force one strategy, for tests.
     scratch
@@ -84,26 +85,37 @@ class FaultRunner:
     """
 
     def __init__(
-        self, engine: Engine, tables: Tables, golden: Golden, policy: int = MODEL, scratch: Scratch | None = None
+        self, engine: Engine, tables: Tables, golden: Golden | Kept, policy: int = MODEL, scratch: Scratch | None = None
     ) -> None:
         self.engine, self.graph, self.tables, self.policy = engine, engine.graph, tables, policy
         self.portable = portable()
-        codes = np.zeros(tables.codes + 64, np.uint8)
-        kept = dict(golden.tensors)
+        self.kept = golden if isinstance(golden, Kept) else self._keep(golden)
+        codes, tensors = self.kept.codes, dict(self.kept.values)
         for name, number in tables.numbers.items():
             start, size = tables.tensors[number, : F.SIZE + 1]
-            codes[start : start + size] = golden.tensors[name].reshape(-1)
-            kept[name] = codes[start : start + size].reshape(golden.tensors[name].shape)
-        self.golden = Golden(kept)  # views of the arena: the codes are held once
+            tensors[name] = codes[start : start + size].reshape(stored_shape(self.graph.tensors[name].shape))
+        self.golden = Golden(tensors)  # views of the arena: the codes are held once
         space = scratch or make_scratch(tables)
         self.state = (
-            codes, codes.copy(), space.flags, space.spans, np.zeros(tables.accumulators, np.int32), space.touched,
-            space.entries, space.ranges, space.fresh, space.listed, space.sums, tables.weights, tables.packed,
-            tables.tables, tables.ints, tables.floats, tables.nodes, tables.tensors, space.tally,
+            codes, np.array(codes), space.flags, space.spans, self.kept.accumulators, space.touched, space.entries,
+            space.ranges, space.fresh, space.listed, space.sums, tables.weights, tables.packed, tables.tables,
+            tables.ints, tables.floats, tables.nodes, tables.tensors, space.tally,
         )  # fmt: skip
         self.handles = handles(self.state)  # the arrays themselves stay alive in `state`
-        for number, row in enumerate(tables.nodes):
-            if row[F.KIND] in (F.LINEAR, F.TRANSPOSED):
+        if isinstance(golden, Golden):
+            self._accumulate()
+
+    def _keep(self, golden: Golden) -> Kept:
+        codes = np.zeros(self.tables.codes + 64, np.uint8)
+        for name, number in self.tables.numbers.items():
+            start, size = self.tables.tensors[number, : F.SIZE + 1]
+            codes[start : start + size] = golden.tensors[name].reshape(-1)
+        values = {n: x for n, x in golden.tensors.items() if n not in self.tables.numbers}
+        return Kept(codes, np.zeros(self.tables.accumulators, np.int32), values)
+
+    def _accumulate(self) -> None:
+        for number, row in enumerate(self.tables.nodes):
+            if row[F.KIND] in (F.LINEAR, F.TRANSPOSED) and row[F.ACC] >= 0:
                 run_accumulate(self.handles, number)
             elif row[F.KIND] == F.GLOBAL:
                 run_accumulate_pool(self.handles, number)

@@ -80,9 +80,10 @@ class _Compiler:
         self.tables, self.ints, self.floats = _Arena(np.uint8), _Arena(np.int32), _Arena(np.float32)
         self.accumulators, self.entries, self.listed, self.channels = 0, 0, 0, 0
 
-    def compile(self) -> Tables:
+    def compile(self, accumulator_bytes: int | None) -> Tables:
         for number, node in enumerate(self.graph.nodes):
             self._node(number, node)
+        self._keep_accumulators(accumulator_bytes)
         return Tables(
             self.tensors, self.numbers, self.nodes, self.weights.array(), self.packed.array(), self.tables.array(),
             self.ints.array(), self.floats.array(), self.accumulators + 16, self.codes, self.pixels, self.entries,
@@ -160,14 +161,24 @@ class _Compiler:
         row[F.GROUP], row[F.ICG], row[F.OCG], row[F.ROW] = group, inputs, ocg, length
         row[F.WEIGHT] = self.weights.add(padded)
         row[F.UNITS] = int(self.tensors[row[F.OUT], F.SIZE]) // outputs
-        row[F.ACC] = self.accumulators
-        self.accumulators += int(row[F.UNITS]) * length
         self.channels = max(self.channels, outputs)
         if group == 1:
             pixels = int(self.tensors[row[F.IN], F.SIZE]) // inputs
             self.entries, self.listed = max(self.entries, pixels * pairs), max(self.listed, taps * pairs)
         row[F.ACC_SHIFT], row[F.X_ZERO] = step.shift, step.x_zero
         self._stage(row, step.stage, bias)
+
+    def _keep_accumulators(self, limit_bytes: int | None) -> None:
+        """Give a place to the accumulators that save most per byte; a node without them is always recomputed."""
+        linear = [row for row in self.nodes if row[F.KIND] in (F.LINEAR, F.TRANSPOSED)]
+        left = float("inf") if limit_bytes is None else limit_bytes - 4 * self.accumulators
+        for row in sorted(linear, key=lambda row: -row[F.DENSE_PS] / (row[F.OW] * row[F.ROW])):
+            size = int(row[F.UNITS] * row[F.ROW])
+            row[F.ACC] = -1
+            if 4 * size <= left:
+                left -= 4 * size
+                row[F.ACC] = self.accumulators
+                self.accumulators += size
 
     def _dense(self, row: Array, part: Group) -> None:
         row[F.DEPTH], row[F.COLUMNS], row[F.PACKED_SIZE] = part.depth, part.columns, part.packed.size
@@ -271,9 +282,14 @@ def _stored(shape: tuple[int, ...]) -> tuple[int, ...]:
     return (shape[0], *shape[2:], shape[1]) if len(shape) >= 3 else shape
 
 
-def compile_tables(graph: Graph, steps: list[Step]) -> Tables:
+def compile_tables(graph: Graph, steps: list[Step], accumulator_bytes: int | None = None) -> Tables:
     """Compile a model; nodes without a compiled form are left to their steps.
 
     The golden tensors' sizes, not their values, enter: one set of tables serves every image and every worker.
+
+    Parameters
+    ----------
+    accumulator_bytes
+        Most bytes of golden accumulators that an image may keep; None keeps all.
     """
-    return _Compiler(graph, steps).compile()
+    return _Compiler(graph, steps).compile(accumulator_bytes)

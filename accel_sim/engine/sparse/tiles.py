@@ -1,4 +1,4 @@
-"""Direct convolutions in tiles: a register tile of pixels is recomputed where enough of it is touched, else followed."""
+"""Direct convolutions in tiles: a register tile is recomputed where enough of it is touched, and followed elsewhere."""
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,call-arg,assignment,var-annotated"
 import numpy as np
@@ -79,8 +79,8 @@ def recompute_tiles(state, number, first, begin, end, left, right, size, chosen,
                 stop += size
             count = min(stop, ow) - column
             runs_times_matrix(
-                framed, ((line - begin) * pitch + column - origin) * ic, pixels * ic, kh, pitch * ic, packed, node[F.DEPTH],
-                products[: (stop - column) // pixels], portable,
+                framed, ((line - begin) * pitch + column - origin) * ic, pixels * ic, kh, pitch * ic, packed,
+                node[F.DEPTH], products[: (stop - column) // pixels], portable,
             )  # fmt: skip
             pixel = line * ow + column
             finish_run(
@@ -94,7 +94,7 @@ def recompute_tiles(state, number, first, begin, end, left, right, size, chosen,
             column = stop
         if found:
             widen(state[F.SPANS], node[F.OUT], line)
-    state[F.TALLY][F.DENSE_ROWS] += end - begin
+    state[F.TALLY][F.RECOMPUTED] += computed
     state[F.TALLY][F.DENSE_PRODUCTS] += computed * oc * ic * kh * node[F.KW]
 
 

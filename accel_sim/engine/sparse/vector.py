@@ -1,8 +1,8 @@
 """Differences of codes and their products with weights, a vector at a time.
 
-An *entry* is 64 bits: the differences of two neighbouring channels of a pixel as two int16 in the lower half, the number
-of the pair in the upper half. The weights of a pair are (outputs, 2) int16, so that one instruction multiplies both and
-adds them up.
+An *entry* is 64 bits: the differences of two neighbouring channels of a pixel as two int16 in the lower half, the
+number of the pair in the upper half. The weights of a pair are (outputs, 2) int16, so that one instruction multiplies
+both and adds them up.
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
