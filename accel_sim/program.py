@@ -101,12 +101,15 @@ class Origin:
         ``(n, y, x, c)`` of the output tensor (of the loaded tensor for LOAD) at the tile's first element.
     step
         Distance of neighbouring tile lines and pixels in the tensor.
+    channels
+        Channels of the tensor that the instruction makes (or loads); lanes beyond them hold nothing.
     """
 
     reads: tuple[str, ...] = ()
     writes: str = ""
     start: tuple[int, int, int, int] = (0, 0, 0, 0)
     step: tuple[int, int] = (1, 1)
+    channels: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,7 +167,7 @@ class Program:
                 "config": self.config.to_dict(),
                 "layers": self.layers,
                 "ddr_bytes": self.ddr_bytes,
-                "origins": [[o.reads, o.writes, o.start, o.step] for o in self.origins],
+                "origins": [[o.reads, o.writes, o.start, o.step, o.channels] for o in self.origins],
                 "tensors": [asdict(t) for t in self.tensors.values()],
                 "symbols": [[s.name, s.role, s.layer, s.address, s.elements.size] for s in self.symbols],
                 "calls": [asdict(c) for c in self.calls],

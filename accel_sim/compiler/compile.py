@@ -12,6 +12,7 @@ from accel_sim.compiler.emitter import Emitter
 from accel_sim.compiler.hazards import with_tokens
 from accel_sim.compiler.jobs import Job, Piece
 from accel_sim.compiler.moves import WORDS_OF_A_PIECE, find_pieces, source_bytes
+from accel_sim.compiler.pieces import emit_piece
 from accel_sim.compiler.places import Places, axis_in_extent, part_of
 from accel_sim.compiler.regions import Region, extent_of
 from accel_sim.compiler.residency import Residency
@@ -43,7 +44,7 @@ IN_FLOAT = "onnxruntime computes it as a chain of float32 sums, which the array 
 
 
 @dataclass(frozen=True, eq=False)
-class Move_:
+class Carriage:
     """Rectangles from one region to another."""
 
     pieces: tuple[Piece, ...]
@@ -57,7 +58,7 @@ class Plan:
     """What happens at one node: jobs, moves, or the host's reason."""
 
     jobs: tuple[Job, ...] = ()
-    moves: tuple[Move_, ...] = ()
+    moves: tuple[Carriage, ...] = ()
     reason: str = ""
 
 
@@ -145,7 +146,7 @@ class Compiler:
         if any(emitter.tiling(job, self.config.image_lines) is None for job in jobs):
             raise NotOnTheArrayError(f"its smallest tile exceeds the {self.config.image_lines} rows of image memory")
 
-    def _moves(self, position: int, node: Node, places: Places) -> tuple[Move_, ...]:
+    def _moves(self, position: int, node: Node, places: Places) -> tuple[Carriage, ...]:
         """Rectangles of a Concat or Move, once places are known."""
         operation, regions = node.operation, places.regions
         target = regions[node.outputs[0]]
@@ -156,7 +157,7 @@ class Compiler:
             source = regions[node.inputs[0]]
             index = source_bytes(stored_map(operation.index, self.graph.tensors[source.name].shape), source)
             pieces = find_pieces(index, target.extent, word, self.fills.get(position, 0))
-            return (Move_(tuple(pieces), source, target, self.tables.get((position, 0))),)
+            return (Carriage(tuple(pieces), source, target, self.tables.get((position, 0))),)
         assert isinstance(operation, Concat)
         axis, start, found = axis_in_extent(len(self.graph.tensors[target.name].shape), operation.axis), 0, []
         assert axis is not None
@@ -166,7 +167,7 @@ class Compiler:
                 index = source_bytes(np.arange(int(np.prod(source.extent)), dtype=np.int32), source)
                 pieces = find_pieces(index, source.extent, word, 0)
                 part = part_of(target, target.name, source.extent, axis, start)
-                found.append(Move_(tuple(pieces), source, part, self.tables.get((position, i))))
+                found.append(Carriage(tuple(pieces), source, part, self.tables.get((position, i))))
             start += source.extent[axis]
         return tuple(found)
 
@@ -221,7 +222,7 @@ class Compiler:
         return any(job.source.tensor == name or (job.second and job.second.tensor == name) for job in jobs)
 
     def _emit(self, emitter: Emitter, residency: Residency) -> list[HostCall]:
-        calls = []
+        calls: list[HostCall] = []
         for position, (node, plan) in enumerate(zip(self.graph.nodes, self.plans, strict=True)):
             emitter.layer = position
             emitter.scratch = residency.scratch(position)
@@ -233,7 +234,7 @@ class Compiler:
             for move in plan.moves:
                 template = None if move.table is None else table_template()
                 for piece in move.pieces:
-                    emitter.piece(piece, move.source, move.target, template, move.table)
+                    emit_piece(emitter, piece, move.source, move.target, template, move.table)
         emitter.add(End())
         return calls
 

@@ -151,7 +151,7 @@ def add_parameters(
 
 
 def operand_codes(graph: Graph, view: View) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Stored bytes and elements of a constant operand, in the view's shape."""
+    """Return the stored bytes and elements of a constant operand, in the view's shape."""
     codes = read_view(graph, view)
     flip = np.uint8(128 if codes.dtype == np.int8 else 0)
     index = np.arange(codes.size) if view.index is None else view.index

@@ -165,9 +165,7 @@ class ProductJobs:
             )
         return found
 
-    def _with_weights(
-        self, job: Job, node: Node, layer: int, stage: Stage, channels: slice, weights: Weights
-    ) -> Job:
+    def _with_weights(self, job: Job, node: Node, layer: int, stage: Stage, channels: slice, weights: Weights) -> Job:
         """Store the weights of a job, in as many parts as the weight banks need."""
         config, inputs = self.config, job.source.count
         taps = weights.codes.shape[2] * weights.codes.shape[3]
@@ -186,7 +184,7 @@ class ProductJobs:
         return replace(job, parts=tuple(parts)) if len(parts) > 1 else job
 
     def _transposed(self, node: Node, layer: int, operation: ConvTranspose) -> list[Job]:
-        """A convolution for each remainder of the output position by the stride, with the taps that reach it."""
+        """Return a convolution for each remainder of the output position by the stride, with the taps that reach it."""
         _, height, width, outputs = self._output(node)
         inputs = extent_of(self.graph.tensors[node.inputs[0]])[3]
         stage, group, window = self._stage(node, outputs), operation.group, operation.window

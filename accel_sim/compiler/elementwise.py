@@ -26,7 +26,7 @@ IDENTITY = np.arange(256, dtype=np.int32)
 
 
 def table_template() -> Alu:
-    """The instruction of a table lookup."""
+    """Return the instruction of a table lookup."""
     return Alu(op=AluOp.TABLE, **later())
 
 
@@ -143,7 +143,9 @@ class AluJobs:
             if found is not None:
                 break
         else:
-            raise NotOnTheArrayError(f"no addition or multiplication of the ALU gives all results of this {node.onnx_op}")
+            raise NotOnTheArrayError(
+                f"no addition or multiplication of the ALU gives all results of this {node.onnx_op}"
+            )
         first, second = (Part(names[i], 0, extent[3]) for i in order)
         template = Alu(**later(), **found.fields())
         target_part = Part(node.outputs[0], 0, extent[3])
@@ -153,4 +155,3 @@ class AluJobs:
     def _is_pixel(small: Extent, extent: Extent, shapes: list[tuple[int, ...]]) -> bool:
         same_rank = len(shapes[0]) == len(shapes[1]) >= 3
         return same_rank and small[1:3] == (1, 1) and small[3] == extent[3] and small[0] in (1, extent[0])
-

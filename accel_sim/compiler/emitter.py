@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
-from accel_sim.compiler.jobs import Job, Part, Piece
+from accel_sim.compiler.constant_loads import ConstantLoader
+from accel_sim.compiler.jobs import Job, Part
 from accel_sim.compiler.regions import Region
 from accel_sim.compiler.tiling import MOST_PADDING, Tiling, choose_tiling, groups_of, reach, rows_of
 from accel_sim.config import AcceleratorConfig
-from accel_sim.config.memories import MEMORY_IDS, PARAMETER_BYTES, TABLE_BYTES
-from accel_sim.isa import Compute, Conv, Instruction, Load, Save
-from accel_sim.isa.geometry import has_parameters, taps_of
+from accel_sim.config.memories import MEMORY_IDS
+from accel_sim.isa import Instruction, Load, Save
 from accel_sim.program import Origin
 
 View = tuple[int, int, int]
@@ -60,12 +61,8 @@ class Emitter:
         self.origins: list[Origin] = []
         self.layer = 0
         self.scratch = (0, config.image_lines)
-        self._slot = 0
-        self._loaded: dict[int, tuple[object, int, int]] = {}  # slot (half of each memory) to what it holds
-        self._whole = False  # whether the weights in use reach over both halves
-        self._table_slot = 0
-        self._tables: dict[int, int] = {}
-        self._outputs = 0
+        self.constants = ConstantLoader(config, self.add)
+        self.turn = 0
 
     def add(self, instruction: Instruction, origin: Origin | None = None) -> None:
         """Append an instruction."""
@@ -107,7 +104,7 @@ class Emitter:
                     number += 1
 
     def _buffer(self, tiling: Tiling, turn: int, offset: int) -> int:
-        """Base of a scratch buffer: the two sets of buffers lie in the two halves of scratch."""
+        """Return the base of a scratch buffer: the two sets of buffers lie in the two halves of scratch."""
         half = (self.scratch[1] - self.scratch[0]) // 2 if tiling.double else 0
         return self.scratch[0] + turn % 2 * half + offset
 
@@ -126,7 +123,7 @@ class Emitter:
         part = job.source
         if not job.is_conv and chunk is not None:
             part = self._part(job.source, chunk)
-        base = self._buffer(tiling, tile.number if job.is_conv and not tiling.weights_outer else self._outputs, 0)
+        base = self._buffer(tiling, tile.number if job.is_conv and not tiling.weights_outer else self.turn, 0)
         return self._bring(part, job.source, tile.n, lines, pixels, base, chunk)
 
     def _part(self, part: Part, chunk: tuple[int, int]) -> Part:
@@ -152,14 +149,14 @@ class Emitter:
                 valid=part.count, ddr_pitch_y=region.pitches[1], ddr_pitch_x=region.pitches[2],
                 base=base, pitch_y=pitch_y, pitch_x=groups,
             ),
-            Origin((part.tensor,), "", start),
+            Origin((part.tensor,), "", start, (1, 1), part.count),
         )  # fmt: skip
         return base, pitch_y, groups
 
     def _compute(self, job: Job, tiling: Tiling, tile: Tile, chunk: tuple[int, int], source: View) -> None:
         """One tile of one chunk: constants, second operand, compute, save."""
-        config, turn = self.config, self._outputs
-        self._outputs += 1
+        config, turn = self.config, self.turn
+        self.turn += 1
         target = self._part(job.target, chunk)
         groups = groups_of(target.count, config)
         region = self.regions[job.target.tensor]
@@ -173,7 +170,9 @@ class Emitter:
         view = source
         if job.template is not None:
             view = self._out_view(tiling, tile, chunk, region, turn, groups)
-            self._instruction(job, tiling, tile, chunk, source, view, Origin((), target.tensor, start, job.out_step))
+            self._instruction(
+                job, tiling, tile, chunk, source, view, Origin((), target.tensor, start, job.out_step, target.count)
+            )
         if region.address is not None:
             self.add(
                 Save(
@@ -181,7 +180,7 @@ class Emitter:
                     valid=target.count, ddr_pitch_y=region.pitches[1] * step_y, ddr_pitch_x=region.pitches[2] * step_x,
                     base=view[0], pitch_y=view[1], pitch_x=view[2],
                 ),
-                Origin((target.tensor,), target.tensor, start, job.out_step),
+                Origin((target.tensor,), target.tensor, start, job.out_step, target.count),
             )  # fmt: skip
 
     def _out_view(
@@ -203,7 +202,7 @@ class Emitter:
         resident = self.regions[job.source.tensor].resident is not None
         width = self.regions[job.source.tensor].extent[2]
         channels = job.source.count
-        changes: dict[str, int] = {
+        changes: dict[str, Any] = {
             "in_base": source[0], "in_pitch_y": source[1], "in_pitch_x": source[2],
             "in_height": lines.high - lines.low, "in_width": width if resident else pixels.high - pixels.low,
             "in_groups": groups_of(channels, config) if job.is_conv else chunk[1],
@@ -220,16 +219,16 @@ class Emitter:
             changes |= {"broadcast": int(job.broadcast)}
             reads = (job.source.tensor, job.second.tensor)
         if job.constants.table is not None:
-            changes["weight_base"] = self._table(job.constants.table, job.constants.names)
+            changes["weight_base"] = self.constants.table(job.constants.table, job.constants.names)
         if not job.parts:
-            changes |= self._constants(job, chunk)
+            changes |= self.constants.bases(job, chunk)
             self.add(replace(template, **changes), replace(origin, reads=reads))
             return
         group = 0
         for number, (count, constants) in enumerate(job.parts):
             groups = groups_of(count, config)
             part = replace(job, constants=constants, template=replace(template, in_groups=groups))
-            mine = changes | self._constants(part, chunk)
+            mine = changes | self.constants.bases(part, chunk)
             mine |= {"in_base": source[0] + group, "in_groups": groups, "tail": (count - 1) % config.word_bytes + 1}
             mine |= {"first": int(number == 0), "last": int(number == len(job.parts) - 1)}
             self.add(replace(template, **mine), replace(origin, reads=(job.source.tensor, *constants.names)))
@@ -240,151 +239,6 @@ class Emitter:
         lines, pixels = Span(tile.y, tile.y + tile.height, 0), Span(tile.x, tile.x + tile.width, 0)
         if job.broadcast:
             lines = pixels = Span(0, 1, 0)
-        base = self._buffer(tiling, self._outputs - 1, tiling.in_rows)
+        base = self._buffer(tiling, self.turn - 1, tiling.in_rows)
         n = tile.n if self.regions[job.second.tensor].extent[0] > 1 else 0
         return self._bring(self._part(job.second, chunk), job.second, n, lines, pixels, base, chunk)
-
-    # --- constants ---------------------------------------------------------------------------------------------
-    def _constants(self, job: Job, chunk: tuple[int, int]) -> dict[str, int]:
-        """Load weights, biases and parameters of a chunk, unless they are there; return their bases."""
-        template, config = job.template, self.config
-        assert template is not None
-        if not has_parameters(template):
-            return {}
-        key = (job.constants, *chunk)
-        for slot, loaded in self._loaded.items():
-            if loaded == key:
-                return self._bases(job, chunk, slot)
-        slot = self._slot = 1 - self._slot
-        bases, whole = self._bases(job, chunk, slot), self._takes_whole(job, chunk)
-        if whole or self._whole:
-            self._loaded.clear()
-        self._whole = whole
-        self._loaded[slot] = key
-        self._load_weights(job, chunk, bases["weight_base"])
-        words, lanes = config.bias_words, config.output_channel_parallel
-        assert job.constants.bias is not None
-        assert job.constants.parameters is not None
-        self.add(
-            Load(
-                memory=MEMORY_IDS["bias"], address=job.constants.bias + chunk[0] * words * config.word_bytes, ny=1,
-                nx=1, nc=chunk[1] * words, valid=chunk[1] * words * config.word_bytes, base=bases["bias_base"],
-            ),
-            Origin(job.constants.names),
-        )  # fmt: skip
-        count = min(chunk[1] * lanes, job.target.count - chunk[0] * lanes)
-        self.add(
-            Load(
-                memory=MEMORY_IDS["rqp"], address=job.constants.parameters + chunk[0] * lanes * PARAMETER_BYTES, ny=1,
-                nx=count, nc=1, valid=PARAMETER_BYTES, ddr_pitch_x=PARAMETER_BYTES, base=bases["parameter_base"],
-                pitch_x=1,
-            ),
-            Origin(job.constants.names),
-        )  # fmt: skip
-        return bases
-
-    def _takes_whole(self, job: Job, chunk: tuple[int, int]) -> bool:
-        """Whether the weights of a chunk need more than half of their memory."""
-        assert job.template is not None
-        rows = self.config.weight_rows if job.is_conv else self.config.depthwise_rows
-        return job.constants.weights is not None and chunk[1] * taps_of(job.template) > rows // 2
-
-    def _bases(self, job: Job, chunk: tuple[int, int], slot: int) -> dict[str, int]:
-        config = self.config
-        rows = config.weight_rows if job.is_conv else config.depthwise_rows
-        return {
-            "weight_base": 0 if self._takes_whole(job, chunk) else slot * (rows // 2),
-            "bias_base": slot * (config.bias_rows // 2),
-            "parameter_base": slot * (config.parameter_rows // 2),
-        }
-
-    def _load_weights(self, job: Job, chunk: tuple[int, int], base: int) -> None:
-        template, config = job.template, self.config
-        if job.constants.weights is None or template is None:
-            return
-        taps, word, lanes = taps_of(template), config.word_bytes, config.output_channel_parallel
-        origin = Origin(job.constants.names)
-        if isinstance(template, Conv):
-            count = min(chunk[1] * lanes, job.target.count - chunk[0] * lanes)
-            self.add(
-                Load(
-                    memory=MEMORY_IDS["wgt"], address=job.constants.weights + chunk[0] * lanes * taps * word, ny=1,
-                    nx=count, nc=taps, valid=taps * word, ddr_pitch_x=taps * word, base=base, pitch_x=taps,
-                ),
-                origin,
-            )  # fmt: skip
-            return
-        rows = chunk[1] * taps
-        self.add(
-            Load(
-                memory=MEMORY_IDS["dwt"], address=job.constants.weights + chunk[0] * taps * word, ny=1, nx=1, nc=rows,
-                valid=rows * word, base=base,
-            ),
-            origin,
-        )  # fmt: skip
-
-    def _table(self, address: int, names: tuple[str, ...]) -> int:
-        for slot, loaded in self._tables.items():
-            if loaded == address:
-                return slot
-        slot = self._table_slot = 1 - self._table_slot
-        self._tables[slot] = address
-        size = TABLE_BYTES
-        self.add(
-            Load(memory=MEMORY_IDS["tab"], address=address, ny=1, nx=1, nc=size, valid=size, base=size * slot),
-            Origin(names),
-        )
-        return slot
-
-    # --- pieces ------------------------------------------------------------------------------------------------
-    def piece(self, piece: Piece, source: Region, target: Region, template: Compute | None, table: int | None) -> None:
-        """Move a rectangle through scratch, through a table on the way if there is one."""
-        config = self.config
-        groups = groups_of(piece.size[2], config)
-        half = (self.scratch[1] - self.scratch[0]) // 2
-        buffers = 1 if template is None else 2
-        width = min(piece.size[1], half // buffers // groups * config.pixel_parallel)
-        height = max(1, min(piece.size[0], half // buffers // rows_of(1, width, groups, config)))
-        for y in range(0, piece.size[0], height):
-            for x in range(0, piece.size[1], width):
-                tile = Tile(0, y, x, min(height, piece.size[0] - y), min(width, piece.size[1] - x), 0)
-                self._piece_tile(piece, source, target, template, table, tile, half)
-
-    def _piece_tile(
-        self, piece: Piece, source: Region, target: Region, template: Compute | None, table: int | None, tile: Tile,
-        half: int,
-    ) -> None:  # fmt: skip
-        groups, config = groups_of(piece.size[2], self.config), self.config
-        n, y, x, c = piece.target
-        start = (n, y + tile.y * piece.step[0], x + tile.x * piece.step[1], c)
-        view = (self.scratch[0] + self._outputs % 2 * half, rows_of(1, tile.width, groups, config), groups)
-        self._outputs += 1
-        pitch_y, pitch_x = piece.source_pitches
-        if piece.fill is None:
-            assert source.address is not None
-            address = source.address + piece.source + tile.y * pitch_y + tile.x * pitch_x
-        else:
-            address = piece.fill
-        extent = {"ny": tile.height, "nx": tile.width, "nc": groups, "valid": piece.size[2]}
-        image = MEMORY_IDS["img"]
-        self.add(
-            Load(memory=image, address=address, ddr_pitch_y=pitch_y, ddr_pitch_x=pitch_x, base=view[0],
-                 pitch_y=view[1], pitch_x=view[2], **extent),
-            Origin((source.name,), "", start, piece.step),
-        )  # fmt: skip
-        if template is not None and table is not None:
-            base = view[0] + half // 2
-            changes = {
-                "in_base": view[0], "in_pitch_y": view[1], "in_pitch_x": view[2], "in_height": tile.height,
-                "in_width": tile.width, "in_groups": groups, "tail": config.word_bytes, "out_base": base,
-                "out_pitch_y": view[1], "out_pitch_x": view[2], "out_height": tile.height, "out_width": tile.width,
-                "out_groups": groups, "weight_base": self._table(table, ()),
-            }  # fmt: skip
-            self.add(replace(template, **changes), Origin((source.name,), target.name, start, piece.step))
-            view = (base, view[1], view[2])
-        self.add(
-            Save(memory=image, address=target.byte(*start), ddr_pitch_y=target.pitches[1] * piece.step[0],
-                 ddr_pitch_x=target.pitches[2] * piece.step[1], base=view[0], pitch_y=view[1], pitch_x=view[2],
-                 **extent),
-            Origin((source.name,), target.name, start, piece.step),
-        )  # fmt: skip

@@ -70,9 +70,7 @@ class Hazards:
         self.known[:] = number - 1
 
 
-def with_tokens(
-    instructions: list[Instruction], config: AcceleratorConfig, ddr_bytes: int
-) -> tuple[Instruction, ...]:
+def with_tokens(instructions: list[Instruction], config: AcceleratorConfig, ddr_bytes: int) -> tuple[Instruction, ...]:
     """Set `wait` and `signal` of all instructions."""
     hazards = Hazards(config, ddr_bytes)
     wait, signal = [0] * len(instructions), [0] * len(instructions)

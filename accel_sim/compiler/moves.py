@@ -1,6 +1,7 @@
 """Moves as rectangles: what LOAD and SAVE can do with their pitches, found in a node's index map."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,7 +73,7 @@ def _runs(part: Map, most: int) -> Iterator[tuple[int, int]]:
     )
     cuts = np.flatnonzero(~joined.all(axis=(0, 1))) + 1
     edges = [0, *cuts.tolist(), part.shape[2]]
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         for start in range(low, high, most):
             yield start, min(start + most, high)
 

@@ -1,4 +1,4 @@
-"""Places of all tensors in DDR: concatenations by address, moves that change nothing share, the rest one after another."""
+"""Places of all tensors in DDR: concatenations by address, shared ones for moves that change nothing, else in a row."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Tensors as the accelerator sees them: four dimensions, channels last, at an address in DDR or resident on the chip."""
+"""Tensors as the accelerator sees them: four dimensions, channels last, in DDR or resident in image memory."""
 
 from dataclasses import dataclass
 

@@ -131,7 +131,7 @@ class AcceleratorConfig:
             )
 
     def banks(self, memory: str) -> int:
-        """Number of banks of an on-chip buffer."""
+        """Return the number of banks of an on-chip buffer."""
         counts = {
             "img": self.image_groups * self.pixel_parallel,
             "wgt": self.output_channel_parallel,
@@ -179,16 +179,18 @@ class AcceleratorConfig:
         """
         name = plain.get("name")
         if not isinstance(name, str) or not name:
-            raise UsageError("configuration without a name; set name = \"...\"")
+            raise UsageError('configuration without a name; set name = "..."')
         known = {f.name for f in fields(cls)}
         unknown = sorted(set(plain) - known)
         if unknown:
-            raise UsageError(f"configuration {name!r}: unknown key {unknown[0]!r}; known are {', '.join(sorted(known))}")
+            raise UsageError(
+                f"configuration {name!r}: unknown key {unknown[0]!r}; known are {', '.join(sorted(known))}"
+            )
         required = ("pixel_parallel", "input_channel_parallel", "output_channel_parallel", "alu_pixel_parallel",
                     "image_groups")  # fmt: skip
         missing = [key for key in required if key not in plain]
         if missing:
-            raise UsageError(f"configuration {name!r}: {missing[0]} is missing; set it, or start from base = \"b512\"")
+            raise UsageError(f'configuration {name!r}: {missing[0]} is missing; set it, or start from base = "b512"')
         values = dict(plain)
         uram, ecc = values.pop("uram_banks", {}), values.pop("ecc", ())
         if not isinstance(uram, Mapping):

@@ -94,7 +94,7 @@ def memory_map(config: AcceleratorConfig) -> dict[str, MemorySpec]:
 
 
 def register_map(config: AcceleratorConfig) -> dict[str, RegisterSpec]:
-    """Registers of the two compute engines by name: operands, accumulators, requantiser."""
+    """Return the registers of the two compute engines by name: operands, accumulators, requantiser."""
     found = {}
     for prefix, engine, lanes, weight_lanes, channels in (
         ("pe", "CONV", config.pixel_parallel, config.output_channel_parallel, config.output_channel_parallel),

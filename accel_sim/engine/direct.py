@@ -139,29 +139,34 @@ def transpose_direct(
     size = x.size
     source = np.empty(size + (BLOCK + 2) * channels + 64, np.uint8)
     copy_bytes(source.ctypes.data, x.ctypes.data, size)
-    acc = np.empty((BLOCK, columns), np.int32)
-    constant = np.empty(sh * sw * outputs, np.int32)
-    for i in range(constant.size):
+    acc = np.empty((BLOCK + 1, columns), np.int32)  # vectors may end past the last row
+    constant = np.zeros(sh * sw * outputs + LANES, np.int32)
+    for i in range(sh * sw * outputs):
         constant[i] = fixed[i] + bias[i % outputs]
-    fast = mode == FLOAT32 and outputs % LANES == 0
+    fast, whole, spare = mode == FLOAT32, outputs // LANES * LANES, np.empty(LANES, np.uint8)
+    if fast:
+        scale = padded(scale)
     floor, ceiling = np.float32(limits[0] - limits[2]), np.float32(limits[1] - limits[2])
     add = limits[2] + limits[3]
     positions = images * height * width
     for first in range(0, positions, BLOCK):
         rows = min(BLOCK, positions - first)
-        padded = -(-rows // 12) * 12
-        runs_times_matrix(source, first * channels, channels, 1, 0, packed, depth, acc[:padded], portable)
+        tall = -(-rows // 12) * 12
+        runs_times_matrix(source, first * channels, channels, 1, 0, packed, depth, acc[:tall], portable)
         for r in range(rows):
             line, x0 = (first + r) // width, (first + r) % width  # lines of all images, one after the other
             for tap in range(sh * sw):
                 place = (line * sh + tap // sw) * width * sw + x0 * sw + tap % sw
                 if fast:
                     for c in range(0, outputs, LANES):
+                        target = out.ctypes.data + place * outputs + c if c < whole else spare.ctypes.data
                         store_eight(
                             acc.ctypes.data + 4 * (r * columns + tap * outputs + c),
-                            constant.ctypes.data + 4 * (tap * outputs + c), scale.ctypes.data + 4 * c,
-                            out.ctypes.data + place * outputs + c, floor, ceiling, add,
+                            constant.ctypes.data + 4 * (tap * outputs + c), scale.ctypes.data + 4 * c, target, floor,
+                            ceiling, add,
                         )  # fmt: skip
+                    for c in range(whole, outputs):
+                        out[place, c] = spare[c - whole]
                 else:
                     part = acc[r : r + 1, tap * outputs : (tap + 1) * outputs]
                     for c in range(outputs):

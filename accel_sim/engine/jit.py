@@ -40,15 +40,23 @@ def jit(function: Callable[..., Any]) -> Any:
     folder can be written, the code is compiled anew in every process: cached code is executed as it is found, so that a
     folder which others may write to is no place for it.
     """
-    compiled = _njit(function)
+    return _stamped(_njit(function))
+
+
+def _stamped(compiled: Any) -> Any:
     cache_file = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
     if cache_file is not None:
         cache_file._source_stamp = _source_stamp()
     return compiled
 
 
-def _njit(function: Callable[..., Any]) -> Any:
-    options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+def inlined(function: Callable[..., Any]) -> Any:
+    """Compile into every caller: for small functions in the innermost loops, where a call costs more than its body."""
+    return _stamped(_njit(function, forceinline=True))
+
+
+def _njit(function: Callable[..., Any], **special: Any) -> Any:
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", **special}
     try:
         return numba.njit(cache=True, **options)(function)
     except RuntimeError:  # Numba finds no folder for its cache

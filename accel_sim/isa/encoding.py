@@ -1,6 +1,5 @@
 """Instructions to 512-bit words and back; the layout follows from the fields' declared widths."""
 
-import functools
 from dataclasses import fields
 
 from accel_sim.config.memories import INSTRUCTION_BYTES
@@ -14,9 +13,7 @@ class IllegalInstructionError(ValueError):
     """A word that is no instruction."""
 
 
-@functools.cache
-def layout(kind: type[Instruction]) -> tuple[tuple[str, int, int], ...]:
-    """Fields of an instruction as (name, lowest bit, width), the opcode first; the rest of the word is zero."""
+def _layout(kind: type[Instruction]) -> tuple[tuple[str, int, int], ...]:
     found, position = [("opcode", 0, OPCODE_BITS)], OPCODE_BITS
     for item in fields(kind):
         width = int(item.metadata["bits"])
@@ -25,6 +22,14 @@ def layout(kind: type[Instruction]) -> tuple[tuple[str, int, int], ...]:
     if position > 8 * INSTRUCTION_BYTES:
         raise AssertionError(f"{kind.__name__} takes {position} bits of {8 * INSTRUCTION_BYTES}")
     return tuple(found)
+
+
+_LAYOUTS = {kind: _layout(kind) for kind in OPCODES.values()}
+
+
+def layout(kind: type[Instruction]) -> tuple[tuple[str, int, int], ...]:
+    """Return the fields of an instruction as (name, lowest bit, width), the opcode first; other bits are zero."""
+    return _LAYOUTS[kind]
 
 
 def encode(instruction: Instruction) -> bytes:

@@ -26,7 +26,7 @@ from accel_sim.isa.instructions import (
     Transfer,
 )
 
-# Edges from the last operand read of a block to: sum complete, requantiser input, requantiser output, image row written.
+# Edges from a block's last operand read to: sum complete, requantiser input and output, image row written.
 SUM, CAPTURE, RESULT, STORE = 1, 2, 3, 4
 MEMORY_NAMES = {number: name for name, number in MEMORY_IDS.items()}
 WIDE = ("img", "wgt", "rqp")  # memories with a bank per lane, several words of which can be written in a cycle

@@ -1,12 +1,13 @@
 """Compute instructions flattened for compiled code, and the pieces that the slot by slot and the fast form share."""
 
-# mypy: disable-error-code="no-untyped-def,no-untyped-call"
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,call-arg"
 from typing import NamedTuple
 
 import numpy as np
 
 from accel_sim.config import AcceleratorConfig
 from accel_sim.engine.jit import jit
+from accel_sim.engine.microkernel import copy_bytes
 from accel_sim.isa import Compute
 from accel_sim.isa.geometry import walk
 
@@ -68,7 +69,8 @@ def loops_of(instruction: Compute, config: AcceleratorConfig) -> Loops:
     w = walk(instruction, config)
     missing = {"first": 1, "last": 1}
     values = [int(getattr(instruction, name, missing.get(name, 0))) for name in _INSTRUCTION_FIELDS]
-    return Loops(*values, w.lanes, config.pixel_parallel, w.phases, w.prelude, w.across, w.taps, w.group_cycles)
+    sizes = [w.lanes, config.pixel_parallel, w.phases, w.prelude, w.across, w.taps, w.group_cycles]
+    return Loops._make([*values, *sizes])
 
 
 @jit
@@ -98,9 +100,9 @@ def gather(img, base, pitch_y, pitch_x, pixels, out):
         for x in range(across):
             line = base + y * pitch_y + x // pixels * pitch_x
             for c in range(0, channels, width):
-                word = img[line // rows * pixels + x % pixels, line % rows]
-                for j in range(min(width, channels - c)):
-                    out[y, x, c + j] = word[j]
+                word = ((line // rows * pixels + x % pixels) * rows + line % rows) * width
+                byte = (y * across + x) * channels + c
+                copy_bytes(out.ctypes.data + byte, img.ctypes.data + word, min(width, channels - c))
                 line += 1
 
 
@@ -113,7 +115,7 @@ def scatter(img, base, pitch_y, pitch_x, pixels, values):
         for x in range(across):
             line = base + y * pitch_y + x // pixels * pitch_x
             for c in range(0, channels, width):
-                word = img[line // rows * pixels + x % pixels, line % rows]
-                for j in range(width):
-                    word[j] = values[y, x, c + j]
+                word = ((line // rows * pixels + x % pixels) * rows + line % rows) * width
+                byte = (y * across + x) * channels + c
+                copy_bytes(img.ctypes.data + word, values.ctypes.data + byte, width)
                 line += 1

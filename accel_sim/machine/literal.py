@@ -206,9 +206,7 @@ def run(img, weights, bias, rqp, table, acc, g, op, constants, start, events):
                 for c in range(channels):
                     if has_parameters:
                         word, exponent = unpack(entries[c])
-                        rqo[p, c] = requantised(
-                            rqa[p, c], word, bits_of(word), exponent, g.mode, g.zero, g.low, g.high
-                        )
+                        rqo[p, c] = requantised(rqa[p, c], word, bits_of(word), exponent, g.mode, g.zero, g.low, g.high)
                     elif op == LOOKUP:
                         rqo[p, c] = table[p * width + c, 256 * g.weight_base + (rqa[p, c] & 255), 0]
                     elif op == MAX:

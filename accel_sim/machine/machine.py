@@ -46,6 +46,10 @@ class MachineResult:
     detail: str = ""
 
 
+class _NeverMadeError(Exception):
+    """A wrong program made the host read a value that it has not got."""
+
+
 def _no_host(node: int, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
     raise ModelError(f"node {node} runs on the host, and no host runtime was given")
 
@@ -129,8 +133,11 @@ class Machine:
             return MachineResult({}, self.schedule.cycles, "trap", str(error))
         if times.stuck is not None or times.cycles > BUDGET * self.schedule.cycles:
             return MachineResult({}, BUDGET * self.schedule.cycles, "hang", f"at instruction {times.stuck}")
-        self._execute(instructions, times, upsets)
-        outputs = {name: self._read(name) for name in self.program.outputs}
+        try:
+            self._execute(instructions, times, upsets)
+            outputs = {name: self._read(name) for name in self.program.outputs}
+        except _NeverMadeError as error:
+            return MachineResult({}, times.cycles, "trap", f"the host waits for {error}, which was never made")
         return MachineResult(outputs, times.cycles)
 
     def _instructions(self, upsets: Sequence[BitUpset]) -> tuple[Sequence[Instruction], Schedule]:
@@ -163,7 +170,9 @@ class Machine:
                 break
             strike = strikes.get(number)
             if strike is None:
-                self._step(instruction, None, 0)
+                # Of a wrong instruction input and output may overlap: slot by slot, as the hardware meets them.
+                wrong = instruction is not self.program.instructions[number]
+                self._step(instruction, execute.NO_EVENTS if wrong else None, 0)
             else:
                 self._struck(instruction, int(times.start[number]), strike)
         for upset in strikes.get(len(instructions), Strike()).before:
@@ -212,6 +221,8 @@ class Machine:
     def _read(self, name: str) -> Array:
         symbol = self.program.tensors[name]
         if symbol.address is None:
+            if name not in self._on_host:
+                raise _NeverMadeError(repr(name))
             return self._on_host[name]
         tensor = Tensor(name, symbol.shape, symbol.dtype)
         stored_shape = to_stored(np.empty(symbol.shape, symbol.dtype), tensor).shape

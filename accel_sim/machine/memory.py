@@ -70,6 +70,8 @@ def check_upset(
     else:
         raise InputError(f"memory {name!r} does not exist; use one of {', '.join([*memories, *registers])}")
     places = ("bank", "row", "bit", "cycle")
-    for field, value, size in zip(places, (upset.bank, upset.row, upset.bit, upset.cycle), (*sizes, cycles), strict=True):
+    for field, value, size in zip(
+        places, (upset.bank, upset.row, upset.bit, upset.cycle), (*sizes, cycles), strict=True
+    ):
         if not 0 <= value < size:
             raise InputError(f"{field} {value} of memory {name!r} is outside 0 .. {size - 1}; choose one that exists")

@@ -8,7 +8,8 @@ Rules
   instructions wait there.
 * It starts at ``start[n]``, at the earliest one edge later, when the engine is free and every token that it waits for
   has been put out; it ends at ``end[n] = start[n] + duration``, when its own tokens are out and the engine is free.
-* HOST and END are dispatched when all engines are idle; HOST takes one cycle here, what it costs the host is told apart.
+* HOST and END are dispatched when all engines are idle; HOST takes one cycle here, its time on the host is another
+  matter.
 """
 
 from collections import deque

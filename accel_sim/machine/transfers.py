@@ -1,7 +1,8 @@
 """Compiled LOAD and SAVE."""
 
-# mypy: disable-error-code="no-untyped-def,no-untyped-call"
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,call-arg"
 from accel_sim.engine.jit import jit
+from accel_sim.engine.microkernel import copy_bytes
 
 
 @jit
@@ -20,8 +21,8 @@ def load(ddr, address, counts, valid, pitches, buffer, lanes, base, pitch_y, pit
             for c in range(nc):
                 bank, row = (line + c) // rows * lanes + x % lanes, (line + c) % rows
                 count = min(width, valid - c * width)
-                for j in range(count):
-                    buffer[bank, row, j] = ddr[source + c * width + j]
+                word = (bank * rows + row) * width
+                copy_bytes(buffer.ctypes.data + word, ddr.ctypes.data + source + c * width, count)
                 for j in range(count, width):
                     buffer[bank, row, j] = 0
                 if broadcast:
@@ -40,5 +41,6 @@ def save(ddr, address, counts, valid, pitches, buffer, lanes, base, pitch_y, pit
             line = base + y * pitch_y + x // lanes * pitch_x
             for c in range(nc):
                 bank, row = (line + c) // rows * lanes + x % lanes, (line + c) % rows
-                for j in range(min(width, valid - c * width)):
-                    ddr[target + c * width + j] = buffer[bank, row, j]
+                word = (bank * rows + row) * width
+                count = min(width, valid - c * width)
+                copy_bytes(ddr.ctypes.data + target + c * width, buffer.ctypes.data + word, count)

@@ -16,7 +16,6 @@ from accel_sim.config import AcceleratorConfig, register_map
 from accel_sim.config.memories import DDR_ROW_BYTES
 from accel_sim.isa import Alu, Compute, Conv, Host, Instruction, Load, Save, Transfer
 from accel_sim.isa.geometry import MEMORY_NAMES, accesses, lanes_of, transfer_offset, walk, word_bytes
-
 from accel_sim.machine import literal
 from accel_sim.machine.memory import BitUpset, Memory
 from accel_sim.machine.timing import Schedule
@@ -98,7 +97,9 @@ def _touching(
                 any(_meets(program.tensors[n], low, high) for n in names) for names in (call.inputs, call.outputs)
             )
         else:
-            met = [a for a in accesses(instruction, program.config) if a.memory == memory and a.low < high > low < a.high]
+            met = [
+                a for a in accesses(instruction, program.config) if a.memory == memory and a.low < high > low < a.high
+            ]
             reads, writes = any(not a.write for a in met), any(a.write for a in met)
         if reads or writes:
             yield number, instruction, reads, writes
@@ -229,5 +230,3 @@ def repeat_late_words(
         else:
             assert isinstance(i, Load)
             one[:count] = ddr[address : address + count]
-
-

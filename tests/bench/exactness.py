@@ -24,7 +24,7 @@ from tests.bench.exactness_chunk import DESIGNS, RANDOM_GRAPHS, Chunk, Counts, r
 from tests.bench.machine import machine, sources_digest
 from tests.bench.workloads import BUNDLED, GOALS, SCHEMES, Source, bundled_network, folder_networks, goal_network
 
-LEAST = 4000
+LEAST = 3000
 """Faults that every network gets, where the total allows it."""
 CHUNK = 100
 

@@ -84,7 +84,9 @@ class Edges:
 
     def transfer(self, i: Any, start: int) -> Iterator[Micro]:
         c, name = self.config, NAMES[i.memory]
-        lanes = {"img": c.pixel_parallel, "wgt": c.output_channel_parallel, "rqp": c.output_channel_parallel}.get(name, 1)
+        lanes = {"img": c.pixel_parallel, "wgt": c.output_channel_parallel, "rqp": c.output_channel_parallel}.get(
+            name, 1
+        )
         width = self.memory[name].shape[2]
         rate = c.dma_words_per_cycle if name in WIDE else 1
         ddr, sent, number = self.memory["ddr"].reshape(-1), 0, 0

@@ -88,10 +88,16 @@ def test_toml_on_top_of_a_preset(tmp_path: Path) -> None:
         ('base = "b512"\nimage_groups = 0', "image_groups is 0, but must be an integer from 1 to 8"),
         ('base = "b512"\nclock_mhz = "fast"', "clock_mhz is 'fast', but must be an integer"),
         ('base = "b512"\nclock_mhz = true', "clock_mhz is True, but must be an integer"),
-        ('base = "b512"\noutput_channel_parallel = 4', "output_channel_parallel 4 differs from input_channel_parallel 8"),
+        (
+            'base = "b512"\noutput_channel_parallel = 4',
+            "output_channel_parallel 4 differs from input_channel_parallel 8",
+        ),
         ('base = "b512"\nalu_pixel_parallel = 8', "alu_pixel_parallel 8 exceeds pixel_parallel 4"),
         ('base = "b512"\nuram_banks = 3', "uram_banks is 3, but must be a table"),
-        ('base = "b512"\nuram_banks = {wgt = 9}', "uram_banks of wgt is 9, but must be an integer from 0 to its 8 banks"),
+        (
+            'base = "b512"\nuram_banks = {wgt = 9}',
+            "uram_banks of wgt is 9, but must be an integer from 0 to its 8 banks",
+        ),
         ('base = "b512"\nuram_banks = {tab = 1}', "uram_banks names the memory 'tab'; use some of img, wgt, dwt, bias"),
         ('base = "b512"\necc = ["x"]', "ecc names the memory 'x'; use some of"),
         ('base = "b512"\necc = "img"', "ecc is 'img', but must be a list of memory names"),

@@ -24,7 +24,9 @@ from accel_sim.isa import (
 from accel_sim.isa.geometry import accesses, check, duration, transfer_offset, walk
 
 TINY, B4096 = PRESETS["tiny"], PRESETS["b4096"]
-LOAD = Load(memory=0, address=64, ny=2, nx=3, nc=2, valid=7, ddr_pitch_y=21, ddr_pitch_x=7, base=5, pitch_y=4, pitch_x=2)
+LOAD = Load(
+    memory=0, address=64, ny=2, nx=3, nc=2, valid=7, ddr_pitch_y=21, ddr_pitch_x=7, base=5, pitch_y=4, pitch_x=2
+)
 CONV = Conv(
     in_base=0, in_pitch_y=8, in_pitch_x=2, in_height=5, in_width=6, in_groups=2, tail=3, kernel_y=3, kernel_x=3,
     pad_top=1, pad_left=1, out_base=100, out_pitch_y=3, out_pitch_x=1, out_height=5, out_width=6, out_groups=2,

@@ -3,7 +3,7 @@
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,call-arg,assignment,var-annotated"
 import numpy as np
 
-from accel_sim.engine.jit import jit
+from accel_sim.engine.jit import inlined, jit
 from accel_sim.engine.sparse import fields as F
 from accel_sim.engine.sparse.vector import (
     append_entries,
@@ -16,7 +16,7 @@ from accel_sim.engine.sparse.vector import (
 )
 
 
-@jit
+@inlined
 def pixel_entries(before, after, channels, out):
     """Write the entries of one pixel, given the addresses of its codes; returns how many."""
     filled = 0
@@ -39,7 +39,7 @@ def window_rows(node, line):
     return start + max(first, 0), start + min(last, node[F.IH])
 
 
-@jit
+@inlined
 def append_pixel(places, pixel, channels, tap, listed, filled, count):
     """Append the entries of one flagged input pixel; returns the entries made so far and those listed.
 
@@ -58,7 +58,7 @@ def append_pixel(places, pixel, channels, tap, listed, filled, count):
     return filled, count + (found >> 32)
 
 
-@jit
+@inlined
 def gather(places, listed, filled, iy, ix, ih, iw, kh, kw, dh, dw, channels):
     """List the entries within a window whose first pixel is (iy, ix); see `append_pixel`."""
     pairs, count, flags = (channels + 1) // 2, np.int64(0), places[0]
@@ -84,7 +84,7 @@ def gather(places, listed, filled, iy, ix, ih, iw, kh, kw, dh, dw, channels):
     return filled, count
 
 
-@jit
+@inlined
 def gather_transposed(places, listed, filled, y, x, ih, iw, kh, kw, dh, dw, sh, sw, channels):
     """List the entries that reach an output pixel of a transposed convolution; `y` and `x` include the padding."""
     pairs, count = (channels + 1) // 2, np.int64(0)
@@ -103,7 +103,7 @@ def gather_transposed(places, listed, filled, y, x, ih, iw, kh, kw, dh, dw, sh, 
     return filled, count
 
 
-@jit
+@inlined
 def gather_pixel(node, places, listed, filled, line, x):
     """List the entries that reach one output pixel; returns the entries made so far and half of those listed.
 

@@ -15,7 +15,7 @@ from accel_sim.engine.requant import FLOAT32, GEMMLOWP, ROUNDER, SHIFT, gemmlowp
 from accel_sim.engine.sparse import fields as F
 from accel_sim.engine.sparse.entries import gather_pixel, window_rows
 from accel_sim.engine.sparse.reach import flagged, widen
-from accel_sim.engine.sparse.vector import lowest_bit, pixel_codes_8, pixel_codes_16, pixel_sums_16
+from accel_sim.engine.sparse.vector import lowest_bit, pixel_codes_8, pixel_codes_16, pixel_sums_16, prefetch
 
 
 @jit
@@ -73,6 +73,14 @@ def follow_rows(state, number, begin, end):
         found = False
         for x in range(0, width, 64):
             mask = flagged(touched.ctypes.data + line * width, x, width)
+            coming = mask
+            while coming:  # large models do not fit the caches: ask for all lines before waiting for the first
+                pixel = line * width + x + lowest_bit(coming)
+                coming &= coming - 1
+                acc = accumulators.ctypes.data + 4 * (node[F.ACC] + pixel * node[F.ROW])
+                for ahead in range(0, 4 * node[F.ROW], 64):
+                    prefetch(acc + ahead)
+                prefetch(golden.ctypes.data + target[F.OFFSET] + pixel * oc)
             while mask:
                 column = x + lowest_bit(mask)
                 mask &= mask - 1

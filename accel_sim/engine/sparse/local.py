@@ -175,15 +175,15 @@ def join(state, number):
         channels, pixels = row[F.CHANNELS], row[F.WIDTH]
         mapped = np.empty(pixels * channels if table >= 0 else 0, np.uint8)
         for line in range(spans[source, 0], spans[source, 1]):
-            if not any_flag(flags.ctypes.data + row[F.PIXELS] + line * pixels, pixels):
+            count = count_touched(flags.ctypes.data + row[F.PIXELS] + line * pixels, pixels)
+            if count == 0:
                 continue
-            codes = work.ctypes.data + row[F.OFFSET] + line * pixels * channels
-            if table >= 0:
+            codes, many = work.ctypes.data + row[F.OFFSET] + line * pixels * channels, 8 * count > pixels
+            if table >= 0 and many:
                 lookup_stretch(mapped.ctypes.data, codes, tables.ctypes.data + table, pixels * channels)
                 codes = mapped.ctypes.data
-            count = count_touched(flags.ctypes.data + row[F.PIXELS] + line * pixels, pixels)
             # Joined along the channels, much changed: copy the row whole, unchanged pixels stay what they are.
-            if pitch == width and 4 * count > pixels:
+            if pitch == width and many:
                 place = out + line * pixels * pitch
                 for x in range(pixels):
                     copy_stretch(work.ctypes.data + place + x * pitch + start, codes + x * channels, channels)
@@ -198,7 +198,11 @@ def join(state, number):
                     mask &= mask - 1
                     first = (line * pixels + column) * channels
                     last = first // block * pitch + start + first % block  # a pixel never straddles two blocks
-                    copy_stretch(work.ctypes.data + out + last, codes + column * channels, channels)
+                    if table >= 0 and not many:
+                        changed = codes + column * channels
+                        lookup_stretch(work.ctypes.data + out + last, changed, tables.ctypes.data + table, channels)
+                    else:
+                        copy_stretch(work.ctypes.data + out + last, codes + column * channels, channels)
                     if differs(golden.ctypes.data + out + last, work.ctypes.data + out + last, channels):
                         flags[outer[F.PIXELS] + last // width] = 1
                         widen(spans, node[F.OUT], last // width // outer[F.WIDTH])

@@ -9,8 +9,9 @@ from accel_sim.engine.sparse.dense import recompute
 from accel_sim.engine.sparse.follow import follow_rows
 from accel_sim.engine.sparse.local import average_pool, global_pool, join, lookup, max_pool, move, pair
 from accel_sim.engine.sparse.plain import recompute_grouped
-from accel_sim.engine.sparse.reach import reach
+from accel_sim.engine.sparse.reach import flagged, reach
 from accel_sim.engine.sparse.tiles import update_tiles
+from accel_sim.engine.sparse.vector import highest_bit, lowest_bit
 
 
 @jit
@@ -109,14 +110,15 @@ def undo(state):
         row = state[F.TENSORS][tensor]
         width = row[F.WIDTH]
         for line in range(spans[tensor, 0], spans[tensor, 1]):
-            begin, end = row[F.PIXELS] + line * width, row[F.PIXELS] + (line + 1) * width
-            while begin < end and flags[begin] == 0:
-                begin += 1
-            while begin < end and flags[end - 1] == 0:
-                end -= 1
-            place = row[F.OFFSET] + (begin - row[F.PIXELS]) * row[F.CHANNELS]
-            copy_stretch(work + place, golden + place, (end - begin) * row[F.CHANNELS])
-            flags[begin:end] = 0
+            begin = row[F.PIXELS] + line * width
+            for x in range(0, width, 64):
+                mask = flagged(flags.ctypes.data + begin, x, width)
+                if mask == 0:
+                    continue
+                first, count = line * width + x + lowest_bit(mask), highest_bit(mask) + 1 - lowest_bit(mask)
+                place = row[F.OFFSET] + first * row[F.CHANNELS]
+                copy_stretch(work + place, golden + place, count * row[F.CHANNELS])
+                flags[begin + x : begin + min(x + 64, width)] = 0
         spans[tensor, 0], spans[tensor, 1] = 0, 0
 
 

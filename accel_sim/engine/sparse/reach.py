@@ -4,7 +4,7 @@
 import numpy as np
 
 from accel_sim.engine.bytewise import or_stretch
-from accel_sim.engine.jit import jit
+from accel_sim.engine.jit import inlined, jit
 from accel_sim.engine.sparse import fields as F
 from accel_sim.engine.sparse.vector import (
     differing_bytes,
@@ -17,7 +17,7 @@ from accel_sim.engine.sparse.vector import (
 )
 
 
-@jit
+@inlined
 def flagged(address, x, width):
     """Return the mask of the flags at ``x .. x + 63`` of a row of `width` pixels."""
     mask = nonzero_bytes(address + x)
@@ -26,7 +26,7 @@ def flagged(address, x, width):
     return mask
 
 
-@jit
+@inlined
 def differs(first, second, count):
     """Whether `count` bytes at two addresses differ; up to 63 more may be read."""
     for place in range(0, count, 64):
@@ -38,7 +38,7 @@ def differs(first, second, count):
     return False
 
 
-@jit
+@inlined
 def widen(spans, tensor, line):
     """Include a row in the rows of a tensor that have flags."""
     if spans[tensor, 1] == 0:

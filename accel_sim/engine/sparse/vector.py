@@ -237,6 +237,31 @@ def lowest_bit(typingctx, mask):
 
 
 @intrinsic
+def highest_bit(typingctx, mask):
+    """Return the position of the highest set bit of a mask that is not zero."""
+
+    def codegen(context, builder, signature, args):
+        return builder.sub(ir.Constant(I64, 63), builder.ctlz(args[0], ir.Constant(I1, 1)))
+
+    return types.int64(types.int64), codegen
+
+
+@intrinsic
+def prefetch(typingctx, address):
+    """Ask for the cache line at an address, to be read soon."""
+
+    def codegen(context, builder, signature, args):
+        pointer = builder.inttoptr(args[0], I8.as_pointer())
+        kind = ir.FunctionType(ir.VoidType(), [pointer.type, I32, I32, I32])
+        name = "llvm.prefetch.p0i8"
+        ask = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
+        builder.call(ask, [pointer, ir.Constant(I32, 0), ir.Constant(I32, 3), ir.Constant(I32, 1)])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), codegen
+
+
+@intrinsic
 def count_bits(typingctx, mask):
     """Return how many bits of a mask are set."""
 
