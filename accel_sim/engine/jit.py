@@ -22,14 +22,16 @@ def cpu_has(feature: str) -> bool:
 
 @functools.cache
 def _source_stamp() -> str:
-    """Digest of the sources of all kernels.
+    """Digest of the sources of all packages with kernels.
 
     Numba's cache looks at the file of a function only, but compiled code contains the functions that it calls: a change
     anywhere among the kernels has to make every cached kernel stale.
     """
     state = hashlib.sha256(os.environ.get("ACCEL_SIM_PORTABLE", "").encode())
-    for path in sorted(Path(__file__).parent.rglob("*.py")):
-        state.update(path.name.encode() + path.read_bytes())
+    here = Path(__file__).parent
+    for folder in (here, here.parent / "machine"):
+        for path in sorted(folder.rglob("*.py")):
+            state.update(path.name.encode() + path.read_bytes())
     return state.hexdigest()
 
 
