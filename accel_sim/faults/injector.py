@@ -1,5 +1,6 @@
 """Golden runs kept, faults injected against them, outcomes judged."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,15 +156,14 @@ class Injector:
         """Return whether any output byte differs, and the share of decisions that do."""
         runner, criterion = self.runners[image], self.criterion
         if all(self._codes.values()):
-            counts = {name: runner.count(tensor) for name, tensor in self._codes.items() if tensor}
-            if not any(counts.values()):
+            if not any(runner.has_changed(tensor) for tensor in self._codes.values() if tensor):
                 return False, 0.0
             total = self.decisions[image].size
             if criterion.name == "any":
-                return True, sum(counts.values()) / total
+                return True, sum(runner.count(tensor) for tensor in self._codes.values() if tensor) / total
             tensor = self._codes[criterion.output]
             shape = self.graph.tensors[criterion.output].shape
-            if tensor and self.graph.tensors[tensor].shape == shape and int(np.prod(shape)) == total * shape[1]:
+            if tensor and self.graph.tensors[tensor].shape == shape and math.prod(shape) == total * shape[1]:
                 return True, runner.changed_decisions(tensor, shape[1]) / total
         changed = runner.changed(dict(floats))
         if not any(name in changed for name in self.graph.outputs):

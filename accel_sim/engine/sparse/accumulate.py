@@ -23,21 +23,21 @@ def accumulate(state, number):
     weights = state[F.WEIGHTS].ctypes.data + 2 * node[F.WEIGHT]
     pixels = row[F.SIZE] // ic
     ones, blank = np.ones(pixels + 64, np.uint8), np.full(pixels * ic + 64, node[F.X_ZERO], np.uint8)
-    fresh, ranges = state[F.FRESH].ctypes.data, state[F.RANGES].ctypes.data
+    ranges = state[F.RANGES].ctypes.data
     golden = state[F.GOLDEN].ctypes.data + offset
-    places = (ones.ctypes.data, fresh, ranges, blank.ctypes.data, golden, entries)
+    places = (ones.ctypes.data, ranges, blank.ctypes.data, golden, entries)
     filled = np.int64(0)
     for unit in range(node[F.UNITS]):
         line, x = unit // node[F.OW], unit % node[F.OW]
         if node[F.GROUP] > 1:
             grouped_sums(node, state[F.GOLDEN], offset, state[F.WEIGHTS], line, x, sums)
         else:
-            filled, twos = gather_pixel(node, places, listed, filled, line, x)
-            pixel_sums_16(weights, listed, twos, oc, sums.ctypes.data)
+            filled, fours = gather_pixel(node, places, listed, filled, line, x)
+            pixel_sums_16(weights, listed, fours, oc, sums.ctypes.data)
         first = node[F.ACC] + unit * node[F.ROW]
         for channel in range(oc):
             state[F.ACCUMULATORS][first + channel] = (sums[channel] << shift) + bias_of(node, state[F.INTS], channel)
-    state[F.FRESH][:pixels] = 0
+    state[F.RANGES][:pixels] = 0
 
 
 @jit

@@ -8,6 +8,7 @@ from accel_sim.engine.sparse.attach import attach
 _accumulate, _accumulate_pool = accumulate.accumulate, accumulate.accumulate_pool
 _propagate, _undo = propagate.propagate, propagate.undo
 _changed_codes, _changed_decisions = propagate.changed_codes, propagate.changed_decisions
+_any_changed_code = propagate.any_changed_code
 _check_rows = reach.check_rows
 _strike_bias, _strike_code, _strike_weight = strike.strike_bias, strike.strike_code, strike.strike_weight
 
@@ -40,6 +41,12 @@ def run_undo(handles):
 def count_changed_codes(handles, tensor):
     """See `propagate.changed_codes`."""
     return _changed_codes(attach(handles), tensor)
+
+
+@jit
+def find_changed_code(handles, tensor):
+    """See `propagate.any_changed_code`."""
+    return _any_changed_code(attach(handles), tensor)
 
 
 @jit

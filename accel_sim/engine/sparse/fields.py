@@ -39,8 +39,7 @@ NODE_FIELDS = 52
     ACCUMULATORS,  # int32: golden accumulators of the linear nodes
     TOUCHED,  # uint8: scratch, zero between nodes: output pixels within reach of a change
     ENTRIES,  # int64: scratch: the changed channel pairs of the current input, pixel by pixel
-    RANGES,  # int64: scratch: where a pixel's entries begin, and how many there are in the upper half
-    FRESH,  # uint8: scratch, zero between nodes: pixels whose entries have been listed
+    RANGES,  # int64: scratch, zero between nodes: where a pixel's entries begin, how many there are in the upper half
     LISTED,  # int64: scratch: the entries that reach one output pixel
     SUMS,  # int32: scratch: one row of accumulators
     WEIGHTS,  # int16: weights minus their zero point, by input channel
@@ -51,7 +50,7 @@ NODE_FIELDS = 52
     NODES,  # int64: node table
     TENSORS,  # int64: tensor table
     TALLY,  # int64: how often each strategy was taken, and the work it did
-) = range(19)
+) = range(18)
 
 # Columns of TALLY: output pixels of linear nodes by strategy (differences followed, recomputed in tiles or whole,
 # grouped nodes), other nodes; entries listed, multiply-accumulates and outputs of the first strategy;

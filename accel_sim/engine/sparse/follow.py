@@ -66,7 +66,7 @@ def follow_rows(state, number, begin, end):
     add, scale = zero + np.int32(node[F.BYTE]), floats.ctypes.data + 4 * node[F.SCALE]
     codes = np.empty(oc + 16, np.uint8)
     golden_codes = golden.ctypes.data + source[F.OFFSET]
-    places = (flags, state[F.FRESH].ctypes.data, ranges, golden_codes, work + source[F.OFFSET], entries)
+    places = (flags, ranges, golden_codes, work + source[F.OFFSET], entries)
     out, vector = codes.ctypes.data, node[F.MODE] == FLOAT32
     products, settled, filled = np.int64(0), np.int64(0), np.int64(0)
     for line in range(begin, end):
@@ -85,21 +85,21 @@ def follow_rows(state, number, begin, end):
                 column = x + lowest_bit(mask)
                 mask &= mask - 1
                 pixel = line * width + column
-                filled, twos = gather_pixel(node, places, listed, filled, line, column)
-                products += twos
+                filled, fours = gather_pixel(node, places, listed, filled, line, column)
+                products += fours
                 settled += 1
                 first, place = node[F.ACC] + pixel * node[F.ROW], target[F.OFFSET] + pixel * oc
                 acc, before = accumulators.ctypes.data + 4 * first, golden.ctypes.data + place
                 if vector and oc > 8:
                     differ = pixel_codes_16(
-                        acc, weights, listed, twos, oc, before, scale, out, shift, floor, ceiling, add
+                        acc, weights, listed, fours, oc, before, scale, out, shift, floor, ceiling, add
                     )
                 elif vector:
                     differ = pixel_codes_8(
-                        acc, weights, listed, twos, oc, before, scale, out, shift, floor, ceiling, add
+                        acc, weights, listed, fours, oc, before, scale, out, shift, floor, ceiling, add
                     )
                 else:
-                    pixel_sums_16(weights, listed, twos, oc, sums.ctypes.data)
+                    pixel_sums_16(weights, listed, fours, oc, sums.ctypes.data)
                     differ = np.int64(
                         settle_slowly(node, ints, floats, accumulators, golden, first, place, sums, codes)
                     )
@@ -112,8 +112,8 @@ def follow_rows(state, number, begin, end):
         touched[line * width : (line + 1) * width] = 0
     if settled:
         first, last = window_rows(node, begin)[0], window_rows(node, end - 1)[1]
-        state[F.FRESH][first * node[F.IW] : last * node[F.IW]] = 0
-    state[F.TALLY][F.PRODUCTS] += 4 * products * oc
+        state[F.RANGES][first * node[F.IW] : last * node[F.IW]] = 0
+    state[F.TALLY][F.PRODUCTS] += 8 * products * oc
     state[F.TALLY][F.REQUANTISED] += settled * oc
-    state[F.TALLY][F.LISTED_ENTRIES] += 2 * products
+    state[F.TALLY][F.LISTED_ENTRIES] += 4 * products
     state[F.TALLY][F.FOLLOWED] += settled

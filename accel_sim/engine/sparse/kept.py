@@ -89,7 +89,7 @@ def memory_of(tables: Tables, images: int) -> Memory:
         codes_bytes=tables.codes,
         accumulators_bytes=4 * tables.accumulators,
         work_bytes=tables.codes,
-        scratch_bytes=tables.pixels + 10 * pixels + 8 * (tables.entries + tables.listed) + 4 * tables.channels,
+        scratch_bytes=tables.pixels + 9 * pixels + 8 * (tables.entries + tables.listed) + 4 * tables.channels,
         tables_bytes=sum(a.nbytes for a in arrays),
         images=images,
     )

@@ -9,7 +9,7 @@ from accel_sim.engine.sparse.dense import recompute
 from accel_sim.engine.sparse.follow import follow_rows
 from accel_sim.engine.sparse.local import average_pool, global_pool, join, lookup, max_pool, move, pair
 from accel_sim.engine.sparse.plain import recompute_grouped
-from accel_sim.engine.sparse.reach import flagged, reach
+from accel_sim.engine.sparse.reach import differs, flagged, reach
 from accel_sim.engine.sparse.tiles import update_tiles
 from accel_sim.engine.sparse.vector import highest_bit, lowest_bit
 
@@ -132,6 +132,18 @@ def changed_codes(state, tensor):
     for place in range(row[F.OFFSET] + first, row[F.OFFSET] + last):
         total += golden[place] != work[place]
     return total
+
+
+@jit
+def any_changed_code(state, tensor):
+    """Whether any code of a tensor differs from the golden run."""
+    row = state[F.TENSORS][tensor]
+    line = row[F.WIDTH] * row[F.CHANNELS]
+    golden, work = state[F.GOLDEN].ctypes.data + row[F.OFFSET], state[F.WORK].ctypes.data + row[F.OFFSET]
+    for number in range(state[F.SPANS][tensor, 0], state[F.SPANS][tensor, 1]):
+        if differs(golden + number * line, work + number * line, line):
+            return True
+    return False
 
 
 @jit

@@ -18,6 +18,7 @@ from accel_sim.engine.sparse.attach import handles
 from accel_sim.engine.sparse.entry import (
     count_changed_codes,
     count_changed_decisions,
+    find_changed_code,
     run_accumulate,
     run_accumulate_pool,
     run_check_rows,
@@ -45,7 +46,6 @@ class Scratch:
     touched: Array
     entries: Array
     ranges: Array
-    fresh: Array
     listed: Array
     sums: Array
     tally: Array
@@ -60,7 +60,6 @@ def make_scratch(tables: Tables) -> Scratch:
         touched=np.zeros(pixels, np.uint8),
         entries=np.zeros(tables.entries + 16, np.int64),
         ranges=np.zeros(pixels, np.int64),
-        fresh=np.zeros(pixels, np.uint8),
         listed=np.zeros(tables.listed + 32, np.int64),
         sums=np.zeros(tables.channels + 32, np.int32),
         tally=np.zeros(F.TALLY_FIELDS, np.int64),
@@ -98,9 +97,10 @@ class FaultRunner:
         space = scratch or make_scratch(tables)
         self.state = (
             codes, np.array(codes), space.flags, space.spans, self.kept.accumulators, space.touched, space.entries,
-            space.ranges, space.fresh, space.listed, space.sums, tables.weights, tables.packed, tables.tables,
+            space.ranges, space.listed, space.sums, tables.weights, tables.packed, tables.tables,
             tables.ints, tables.floats, tables.nodes, tables.tensors, space.tally,
         )  # fmt: skip
+        self._writers = {n: position for position, node in enumerate(self.graph.nodes) for n in node.outputs}
         self.handles = handles(self.state)  # the arrays themselves stay alive in `state`
         if isinstance(golden, Golden):
             self._accumulate()
@@ -150,6 +150,10 @@ class FaultRunner:
         """Return how many codes of a tensor changed."""
         return int(count_changed_codes(self.handles, self.tables.numbers[name]))
 
+    def has_changed(self, name: str) -> bool:
+        """Whether any code of a tensor changed."""
+        return bool(find_changed_code(self.handles, self.tables.numbers[name]))
+
     def changed_decisions(self, name: str, classes: int) -> int:
         """Return how many positions of a channels-last tensor have another largest class."""
         number = self.tables.numbers[name]
@@ -169,7 +173,9 @@ class FaultRunner:
         number = 0 if any(n in upset.activations for n in self.graph.inputs) else (waiting[0] if waiting else nodes)
         while number < nodes:
             stop = next((w for w in waiting if w >= number), nodes)
-            at = int(run_propagate(self.handles, number, stop, self.portable, self.policy))
+            at = stop
+            if number < stop:
+                at = int(run_propagate(self.handles, number, stop, self.portable, self.policy))
             if at < stop:
                 self._foreign(at, floats, {})
                 number = at + 1
@@ -185,9 +191,7 @@ class FaultRunner:
     def _origins(self, upset: Upset) -> set[int]:
         """Nodes at which an upset enters: readers of upset parameters, writers of upset tensors."""
         found = {p for name in upset.parameters for p in self.graph.readers[name]}
-        for position, node in enumerate(self.graph.nodes):
-            if any(n in upset.activations for n in node.outputs):
-                found.add(position)
+        found.update(self._writers[name] for name in upset.activations if name in self._writers)
         return found
 
     def _origin(self, number: int, upset: Upset, floats: Changed) -> None:

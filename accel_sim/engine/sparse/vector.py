@@ -107,10 +107,11 @@ def _dot_pairs(builder, total, pairs, weights, lanes):
     return total
 
 
-def _sum_entries(builder, lanes, weights, entries, twos, pitch):
-    """Sum the products of all entries with one vector of outputs; `twos` is half their number, rounded up.
+def _sum_entries(builder, lanes, weights, entries, fours, pitch):
+    """Sum the products of all entries with one vector of outputs; `fours` is a quarter of their number, rounded up.
 
-    Two sums take turns, so that an addition need not wait for the one before it.
+    Four sums take turns, so that an addition need not wait for the one before it, and the loop rarely runs more than
+    twice, so that the processor guesses its end.
     """
     wide = ir.VectorType(I32, lanes)
     zero = constant(wide, 0)
@@ -118,24 +119,23 @@ def _sum_entries(builder, lanes, weights, entries, twos, pitch):
     head, body, done = (builder.function.append_basic_block(n) for n in ("sum.head", "sum.body", "sum.done"))
     builder.branch(head)
     builder.position_at_end(head)
-    place, even, odd = builder.phi(I64), builder.phi(wide), builder.phi(wide)
-    for phi, start in ((place, ir.Constant(I64, 0)), (even, zero), (odd, zero)):
-        phi.add_incoming(start, before)
-    builder.cbranch(builder.icmp_signed("<", place, twos), body, done)
+    place = builder.phi(I64)
+    place.add_incoming(ir.Constant(I64, 0), before)
+    totals = [builder.phi(wide) for _ in range(4)]
+    for phi in totals:
+        phi.add_incoming(zero, before)
+    builder.cbranch(builder.icmp_signed("<", place, fours), body, done)
     builder.position_at_end(body)
-    at = builder.add(entries, builder.shl(place, ir.Constant(I64, 4)))
-    sums = []
-    for half, total in ((0, even), (8, odd)):
-        entry = load(builder, builder.add(at, ir.Constant(I64, half)), I64)
+    at = builder.add(entries, builder.shl(place, ir.Constant(I64, 5)))
+    for step, total in enumerate(totals):
+        entry = load(builder, builder.add(at, ir.Constant(I64, 8 * step)), I64)
         pairs = splat(builder, builder.trunc(entry, I32), wide)
         row = builder.add(weights, builder.mul(builder.lshr(entry, ir.Constant(I64, 32)), pitch))
-        sums.append(_dot_pairs(builder, total, pairs, load(builder, row, wide), lanes))
+        total.add_incoming(_dot_pairs(builder, total, pairs, load(builder, row, wide), lanes), body)
     place.add_incoming(builder.add(place, ir.Constant(I64, 1)), body)
-    even.add_incoming(sums[0], body)
-    odd.add_incoming(sums[1], body)
     builder.branch(head)
     builder.position_at_end(done)
-    return builder.add(even, odd)
+    return builder.add(builder.add(totals[0], totals[1]), builder.add(totals[2], totals[3]))
 
 
 def _blocks(builder, channels, lanes):
@@ -168,20 +168,20 @@ def _pixel_codes(lanes):
     wide, real, codes = (ir.VectorType(t, lanes) for t in (I32, F32, I8))
 
     @intrinsic
-    def pixel_codes(typingctx, acc, weights, entries, twos, channels, golden, scale, out, shift, floor, ceiling, add):
+    def pixel_codes(typingctx, acc, weights, entries, fours, channels, golden, scale, out, shift, floor, ceiling, add):
         """Requantise one pixel: ``rne(clamp(f32(acc + (sum << shift)) * scale)) + add``; returns whether any differs.
 
-        The first four arguments but `twos` and `golden`, `scale`, `out` are addresses. Whole vectors are written.
+        The first four arguments but `fours` and `golden`, `scale`, `out` are addresses. Whole vectors are written.
         """
 
         def codegen(context, builder, signature, args):
-            acc, weights, entries, twos, channels, golden, scale, out, shift, floor, ceiling, add = args
+            acc, weights, entries, fours, channels, golden, scale, out, shift, floor, ceiling, add = args
             rounded = builder.and_(builder.add(channels, ir.Constant(I64, 7)), ir.Constant(I64, -8))
             pitch = builder.shl(rounded, ir.Constant(I64, 2))
             found = _cell(builder)
             channel, end = _blocks(builder, channels, lanes)
             words = builder.shl(channel, ir.Constant(I64, 2))
-            total = _sum_entries(builder, lanes, builder.add(weights, words), entries, twos, pitch)
+            total = _sum_entries(builder, lanes, builder.add(weights, words), entries, fours, pitch)
             total = builder.shl(total, splat(builder, shift, wide))
             total = builder.add(total, load(builder, builder.add(acc, words), wide))
             factor = load(builder, builder.add(scale, words), real)
@@ -203,16 +203,16 @@ def _pixel_codes(lanes):
 
 def _pixel_sums(lanes):
     @intrinsic
-    def pixel_sums(typingctx, weights, entries, twos, channels, out):
+    def pixel_sums(typingctx, weights, entries, fours, channels, out):
         """Write the sums of the products of all entries with the outputs of one pixel, as int32, whole vectors."""
 
         def codegen(context, builder, signature, args):
-            weights, entries, twos, channels, out = args
+            weights, entries, fours, channels, out = args
             rounded = builder.and_(builder.add(channels, ir.Constant(I64, 7)), ir.Constant(I64, -8))
             pitch = builder.shl(rounded, ir.Constant(I64, 2))
             channel, end = _blocks(builder, channels, lanes)
             words = builder.shl(channel, ir.Constant(I64, 2))
-            total = _sum_entries(builder, lanes, builder.add(weights, words), entries, twos, pitch)
+            total = _sum_entries(builder, lanes, builder.add(weights, words), entries, fours, pitch)
             store(builder, total, builder.add(out, words))
             end()
             return context.get_dummy_value()
