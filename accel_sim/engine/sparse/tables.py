@@ -171,7 +171,7 @@ class _Compiler:
     def _keep_accumulators(self, limit_bytes: int | None) -> None:
         """Give a place to the accumulators that save most per byte; a node without them is always recomputed."""
         linear = [row for row in self.nodes if row[F.KIND] in (F.LINEAR, F.TRANSPOSED)]
-        left = float("inf") if limit_bytes is None else limit_bytes - 4 * self.accumulators
+        left = float("inf") if limit_bytes is None else float(limit_bytes)
         for row in sorted(linear, key=lambda row: -row[F.DENSE_PS] / (row[F.OW] * row[F.ROW])):
             size = int(row[F.UNITS] * row[F.ROW])
             row[F.ACC] = -1
@@ -290,6 +290,7 @@ def compile_tables(graph: Graph, steps: list[Step], accumulator_bytes: int | Non
     Parameters
     ----------
     accumulator_bytes
-        Most bytes of golden accumulators that an image may keep; None keeps all.
+        Most bytes of golden accumulators of linear nodes that an image may keep (the sums of global pools are always
+        kept); None keeps all.
     """
     return _Compiler(graph, steps).compile(accumulator_bytes)
