@@ -39,7 +39,7 @@ def window_rows(node, line):
 
 @inlined
 def append_pixel(places, pixel, channels, tap, listed, filled, count):
-    """Append the entries of an input pixel, none if it is not flagged; returns the entries made so far and those listed.
+    """Append the entries of an input pixel, none if it is not flagged; returns how many are made and how many listed.
 
     `places` are the addresses of flags, ranges, golden codes, codes and entries of the image; the entries of a pixel
     are made when it is first met, which its range of zero tells.

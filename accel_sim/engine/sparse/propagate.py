@@ -30,6 +30,19 @@ def has_change(state, node):
 
 
 @jit
+def update_rows(state, number, first, last, dense, portable):
+    """Recompute rows ``first .. last`` of a linear node (at least those), or follow the differences into them."""
+    if first == last:
+        return
+    if dense:
+        width = state[F.NODES][number, F.OW]
+        recompute(state, number, first, last, portable)
+        state[F.TOUCHED][first * width : last * width] = 0
+    else:
+        follow_rows(state, number, first, last)
+
+
+@jit
 def linear(state, number, portable, policy):
     """Bring a linear node up to date by the cheaper strategy for every part of it.
 
@@ -47,16 +60,23 @@ def linear(state, number, portable, policy):
     if node[F.DIRECT] and node[F.KIND] == F.LINEAR:
         update_tiles(state, number, first, last, portable, policy)
         return
-    width = node[F.OW]
-    dense = policy == 2
+    entries = 0.0
     if policy == 0:
         entries = entries_reaching(state, number, first, last)
-        dense = whole_is_cheaper(node, touched.ctypes.data, first, last, entries)
-    if dense:
-        recompute(state, number, first, last, portable)
-        touched[first * width : last * width] = 0
-    else:
-        follow_rows(state, number, first, last)
+    # A direct transposed convolution makes `SH` rows of every input row; other kernels run the whole node.
+    step = node[F.SH] if node[F.DIRECT] else last - first
+    start, dense = first, False
+    line = first
+    while line < last:
+        stop = min((line // step + 1) * step, last) if node[F.DIRECT] else last
+        wanted = policy == 2
+        if policy == 0:
+            wanted = whole_is_cheaper(node, touched.ctypes.data, line, stop, entries)
+        if wanted != dense:
+            update_rows(state, number, start, line, dense, portable)
+            start, dense = line, wanted
+        line = stop
+    update_rows(state, number, start, last, dense, portable)
 
 
 @jit
