@@ -17,18 +17,33 @@ from numpy.typing import NDArray
 
 from accel_sim.bundled import bundled_models, resolve
 from accel_sim.campaign import Store, Task, collect, make_plan, summarise
-from accel_sim.campaign.attachments import attach_evidence
+from accel_sim.campaign.attachments import MODEL, attach_evidence, model_record
+from accel_sim.campaign.plan import FaultSpaceLike
+from accel_sim.campaign.task import canonical_json
+from accel_sim.config import AcceleratorConfig
 from accel_sim.engine import Engine
 from accel_sim.errors import InputError, ModelError, UsageError
 from accel_sim.faults import Criterion, Fault, Injector, Verdict, choose_criterion, make_space
+from accel_sim.faults.hardware import (
+    HARDWARE_SPACES,
+    AnyFault,
+    HardwareFault,
+    HardwareInjector,
+    HardwareSpace,
+    fault_from_json,
+    hardware_space,
+    vulnerability,
+)
 from accel_sim.inputs import Images, split_images
+from accel_sim.levels import DEFAULT_ARCH, MachineLevel, check_level, find_config
 from accel_sim.model import Graph, import_onnx
 from accel_sim.numerics import NUMERICS_VERSION
+from accel_sim.program import Program
 from accel_sim.reference import Reference, host_runner, reference
 from accel_sim.verification import Verification, verify
 
 Array = NDArray[Any]
-FaultLike = Fault | Mapping[str, Any]
+FaultLike = AnyFault | Mapping[str, Any]
 MAX_WORKERS = 256
 
 
@@ -58,7 +73,7 @@ class InjectionResult:
     Attributes
     ----------
     outputs
-        Faulty outputs of all images.
+        Faulty outputs of all images; none when an inference did not end (``due``).
     outcome
         ``masked``, ``tolerable``, ``critical`` or ``due``.
     changed_fraction
@@ -70,7 +85,7 @@ class InjectionResult:
     outputs: Mapping[str, Array]
     outcome: str
     changed_fraction: float
-    fault: Fault
+    fault: AnyFault
 
     def to_json(self) -> dict[str, Any]:
         """Return the public JSON form, without the outputs."""
@@ -88,20 +103,22 @@ class MakeEvaluator:
     paranoid: bool = False
     memory_limit_bytes: int | None = None
     golden: Path | None = None
+    program: Program | None = None
 
     def __call__(self) -> "Evaluator":
         """Load the model and make the golden runs."""
         engine = Engine(import_onnx(self.model, arithmetic=self.arithmetic), host_runner)
-        return Evaluator(
-            Injector(
-                engine,
-                self.images,
-                self.criterion,
-                paranoid=self.paranoid,
-                memory_limit_bytes=self.memory_limit_bytes,
-                golden=self.golden,
-            )
+        injector = Injector(
+            engine,
+            self.images,
+            self.criterion,
+            paranoid=self.paranoid,
+            memory_limit_bytes=self.memory_limit_bytes,
+            golden=self.golden,
         )
+        if self.program is None:
+            return Evaluator(injector)
+        return Evaluator(injector, HardwareInjector(injector, self.images, self.program))
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,10 +126,14 @@ class Evaluator:
     """Judges faults one by one."""
 
     injector: Injector
+    hardware: HardwareInjector | None = None
 
-    def evaluate(self, fault: Fault) -> Verdict:
+    def evaluate(self, fault: AnyFault) -> Verdict:
         """Return the verdict of one fault."""
-        return self.injector.evaluate(fault)
+        if isinstance(fault, Fault):
+            return self.injector.evaluate(fault)
+        assert self.hardware is not None
+        return self.hardware.evaluate(fault)
 
 
 class Model:
@@ -124,10 +145,13 @@ class Model:
         The imported model.
     path
         Where it came from.
+    config
+        The accelerator that it is compiled for.
     """
 
-    def __init__(self, path: Path, arithmetic: str) -> None:
+    def __init__(self, path: Path, arithmetic: str, config: AcceleratorConfig | None = None) -> None:
         self.path, self.arithmetic = path, arithmetic
+        self.config = config or find_config(DEFAULT_ARCH)
         self.graph: Graph = import_onnx(path, arithmetic=arithmetic)
         with self._named():
             self.engine = Engine(self.graph, host_runner)
@@ -152,11 +176,66 @@ class Model:
         with self._named():
             return reference(self._bytes)
 
+    @functools.cached_property
+    def machine(self) -> MachineLevel:
+        """The model compiled for its accelerator, and the machine that runs it."""
+        with self._named():
+            return MachineLevel(self.engine, self.config)
+
+    def compile(self) -> Program:
+        """Return the compiled model: instructions, constants, and the meaning of addresses."""
+        return self.machine.program
+
+    def estimate(
+        self,
+        *,
+        device: str = "XCK26",
+        environment: str = "nyc_sea_level",
+        rates: str | Path | None = None,
+        results: Sequence[str | Path] = (),
+        energy: str | Path | None = None,
+        scrub_hours: float | None = None,
+    ) -> dict[str, Any]:
+        """Estimate time, energy, occupancy and failures on the accelerator that the model was loaded for.
+
+        Parameters
+        ----------
+        device, environment
+            Name of the device; name of the environment, or a neutron flux in n/cm2/h.
+        rates
+            TOML or CSV file of soft-error rates; its kinds replace those of the package.
+        results
+            Results files of campaigns on this model: critical rates, hence failures and the time between them.
+        energy
+            CSV file of prices; its items replace those of the package.
+        scrub_hours
+            Longest time in hours that a word of a protected DDR waits for scrubbing.
+
+        Returns
+        -------
+        dict
+            The public JSON form.
+        """
+        from accel_sim.estimation import estimate_program
+
+        return estimate_program(
+            self.graph,
+            self.compile(),
+            self.machine.machine.schedule,
+            self.path,
+            device=device,
+            environment=environment,
+            rates=rates,
+            results=results,
+            energy=energy,
+            scrub_hours=scrub_hours,
+        )
+
     def images(self, inputs: Mapping[str, Any] | Images, label: str = "inputs") -> Images:
         """Check inputs and split them into images."""
         return inputs if isinstance(inputs, Images) else split_images(self.graph, inputs, label)
 
-    def run(self, inputs: Mapping[str, Any] | Images) -> RunResult:
+    def run(self, inputs: Mapping[str, Any] | Images, *, level: str = "engine") -> RunResult:
         """Run one inference per image.
 
         Parameters
@@ -164,21 +243,33 @@ class Model:
         inputs
             Input name to array, of the model's own type and shape; several images along the batch axis or an extra
             leading axis.
+        level
+            ``engine`` computes tensors; ``machine`` executes the compiled program and counts cycles.
         """
+        check_level(level)
         images = self.images(inputs)
         with self._named():
+            if level == "machine":
+                made = [self.machine.run(image).outputs for image in images.items]
+                return RunResult(images.join(made), len(images.items), self.machine.cycles)
             outputs: list[Mapping[str, Array]] = [self.engine.outputs(self.engine.run(image)) for image in images.items]
         return RunResult(images.join(outputs), len(images.items))
 
-    def verify(self, inputs: Mapping[str, Any] | Images | None = None) -> Verification:
+    def verify(self, inputs: Mapping[str, Any] | Images | None = None, *, level: str = "engine") -> Verification:
         """Compare with onnxruntime, node by node with the reference's own inputs, and end to end.
 
         Parameters
         ----------
         inputs
             As for :meth:`run`; one image of seeded random values when omitted.
+        level
+            ``engine``, or ``machine``: each node compiled on its own, then the program of the whole model.
         """
+        check_level(level)
         images = self.images(inputs) if inputs is not None else self.images(random_inputs(self.graph))
+        if level == "machine":
+            with self._named():
+                return self.machine.verify(self.reference, images.items)
         return verify(self.engine, self.reference, images.items)
 
     @overload
@@ -200,23 +291,33 @@ class Model:
     ) -> InjectionResult | list[InjectionResult]:
         """Inject one fault, or each of a list on its own (the golden run is made once).
 
+        Faults of the spaces ``memory`` and ``registers`` strike the accelerator that the model was loaded for.
+
         Raises
         ------
         InputError
-            The fault does not exist in this model.
+            The fault does not exist in this model or accelerator.
         """
         images = self.images(inputs)
-        single = isinstance(fault, Fault | Mapping)
+        single = isinstance(fault, AnyFault | Mapping)
         given: list[Any] = [fault] if single else list(fault)  # type: ignore[arg-type]
-        faults = [f if isinstance(f, Fault) else Fault.from_json(f) for f in given]
+        faults = [f if isinstance(f, AnyFault) else fault_from_json(f) for f in given]
         for item in faults:
-            make_space(item.space, self.graph, len(images.items)).check(item)
+            if isinstance(item, HardwareFault):
+                item.check(self.machine.program, self.machine.cycles, len(images.items))
+            else:
+                make_space(item.space, self.graph, len(images.items)).check(item)
         injector = Injector(self.engine, images.items, choose_criterion(self.graph, criterion))
+        hardware: HardwareInjector | None = None
         results = []
         for item in faults:
-            done = injector.inject(item)
-            outputs = images.join(list(done.outputs))
-            results.append(InjectionResult(outputs, done.verdict.outcome, done.verdict.changed_fraction, item))
+            if isinstance(item, HardwareFault):
+                hardware = hardware or HardwareInjector(injector, images.items, self.machine.program)
+                found, verdict = (struck := hardware.inject(item)).outputs, struck.verdict
+            else:
+                found, verdict = (done := injector.inject(item)).outputs, done.verdict
+            outputs = images.join(list(found)) if all(found) else {}
+            results.append(InjectionResult(outputs, verdict.outcome, verdict.changed_fraction, item))
         return results[0] if single else results
 
     def campaign(
@@ -234,6 +335,7 @@ class Model:
         criterion: str | None = None,
         paranoid: bool = False,
         memory_limit: float | None = None,
+        memories: Sequence[str] | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> dict[str, Any]:
         """Run a statistical fault-injection campaign, or go on with an interrupted one.
@@ -241,7 +343,8 @@ class Model:
         Parameters
         ----------
         space
-            ``parameters`` or ``activations``.
+            ``parameters`` or ``activations`` of the model; ``memory`` or ``registers`` of the accelerator, whose faults
+            are bits at a cycle while they are live.
         results
             SQLite file that receives one row per fault; an existing one of the same campaign is completed.
         faults
@@ -262,11 +365,14 @@ class Model:
         memory_limit
             Most MiB that golden state and working space of a process may take; what does not fit is recomputed. The
             results are the same.
+        memories
+            Spaces ``memory`` and ``registers``: only these, by name.
 
         Returns
         -------
         dict
-            The public JSON form: counts, estimates with intervals, strata.
+            The public JSON form: counts, estimates with intervals, strata; for the accelerator's spaces also its
+            memories, their live share and AVF.
         """
         images = self.images(inputs)
         if memory_limit is not None and not (math.isfinite(memory_limit) and memory_limit > 0):
@@ -274,7 +380,14 @@ class Model:
         if not 1 <= workers <= MAX_WORKERS:
             raise UsageError(f"--workers is {workers}: it must be 1 to {MAX_WORKERS}, for instance one per processor")
         chosen = choose_criterion(self.graph, criterion)
-        place = make_space(space, self.graph, len(images.items))
+        if memories is not None and space not in HARDWARE_SPACES:
+            raise UsageError(f"--memory goes with --space {' or '.join(HARDWARE_SPACES)}, not with {space}")
+        program = self.machine.program if space in HARDWARE_SPACES else None
+        place: FaultSpaceLike = (
+            make_space(space, self.graph, len(images.items))
+            if program is None
+            else hardware_space(space, program, self.machine.machine.schedule, len(images.items), memories)
+        )
         plan = make_plan(place.strata, strata, seed, faults=faults, margin=margin, confidence=confidence)
         task = Task(
             model=self.graph.file_hash,
@@ -287,7 +400,9 @@ class Model:
             packages=_packages(self.graph),
         )
         limit = None if memory_limit is None else int(memory_limit * 2**20)
-        make_evaluator = MakeEvaluator(self._bytes, self.arithmetic, images.items, chosen, paranoid, limit)
+        make_evaluator = MakeEvaluator(
+            self._bytes, self.arithmetic, images.items, chosen, paranoid, limit, program=program
+        )
         make_injector = functools.cache(
             functools.partial(Injector, self.engine, images.items, chosen, memory_limit_bytes=limit)
         )
@@ -295,12 +410,20 @@ class Model:
             make_injector()  # too small a limit is refused before the results file is touched
         with tempfile.TemporaryDirectory() as folder, Store.open(results, task, plan, confidence) as store:
             if workers > 1 and sum(len(store.done(c)) for c in range(len(plan.cells))) < plan.n:
-                make_injector().evaluate(place.fault(0, 0))  # compiles here, so that workers find the code on disk
+                warm = HardwareInjector(make_injector(), images.items, program) if program else None
+                # Compiled here, so that workers find the code on disk.
+                Evaluator(make_injector(), warm).evaluate(place.fault(0, 0))  # type: ignore[arg-type]
                 make_injector().save_golden(Path(folder))
                 make_evaluator = dataclasses.replace(make_evaluator, golden=Path(folder))
             collect(task, place, plan, store, make_evaluator, workers, progress)
-            attach_evidence(store, self.graph, self.arithmetic, images, bundled_classes(self.graph), make_injector)
-            return {"model": self.graph.name, "images": len(images.items), **summarise(store, plan, confidence)}
+            classes = bundled_classes(self.graph)
+            if isinstance(place, HardwareSpace):
+                record = model_record(self.graph, self.arithmetic, len(images.items), classes)
+                store.attach(MODEL, canonical_json(record).encode("ascii"))
+            else:
+                attach_evidence(store, self.graph, self.arithmetic, images, classes, make_injector)
+            found = {"model": self.graph.name, "images": len(images.items), **summarise(store, plan, confidence)}
+            return found | vulnerability(place, found) if isinstance(place, HardwareSpace) else found
 
 
 def bundled_classes(graph: Graph) -> tuple[str, ...]:
@@ -338,13 +461,18 @@ def random_inputs(graph: Graph, seed: int = 0) -> dict[str, Array]:
     return made
 
 
-def load(path: str | Path, *, arithmetic: str = "onnxruntime") -> Model:
+def load(
+    path: str | Path, *, arch: str | Path | AcceleratorConfig = DEFAULT_ARCH, arithmetic: str = "onnxruntime"
+) -> Model:
     """Load a quantised ONNX model.
 
     Parameters
     ----------
     path
         An ONNX file, or the name of a bundled model (``hsi-unet-relu``).
+    arch
+        The accelerator for the machine and for estimates: a preset (``b4096``, ``tiny``), a TOML file or a
+        configuration.
     arithmetic
         ``onnxruntime`` (default), ``dpu`` or ``gemmlowp``.
 
@@ -352,13 +480,15 @@ def load(path: str | Path, *, arithmetic: str = "onnxruntime") -> Model:
     ------
     ModelError
         The file cannot be read, or nothing in it can run on the accelerator.
+    UsageError
+        There is no such architecture, or its file holds a value that is not legal.
     """
     if not isinstance(path, str | Path):
         raise UsageError(f"load takes a path or the name of a bundled model, not {type(path).__name__}")
-    return Model(resolve(path), arithmetic)
+    return Model(resolve(path), arithmetic, find_config(arch))
 
 
-def read_fault(text: str) -> list[Fault]:
+def read_fault(text: str) -> list[AnyFault]:
     """Parse a fault, or a list of faults, from JSON text."""
     try:
         record = json.loads(text)
@@ -369,4 +499,4 @@ def read_fault(text: str) -> list[Fault]:
     records = record if isinstance(record, list) else [record]
     if not records:
         raise InputError("fault: an empty list")
-    return [Fault.from_json(r) for r in records]
+    return [fault_from_json(r) for r in records]

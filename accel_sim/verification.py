@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from accel_sim.engine import Engine
 from accel_sim.model import Dequantise, Graph
 from accel_sim.reference import Reference, agree
 
@@ -73,14 +72,31 @@ class Verification:
         return {**asdict(self), "ok": self.ok}
 
 
-def verify(engine: Engine, reference: Reference, images: Sequence[Mapping[str, Array]]) -> Verification:
+class Runner(Protocol):
+    """What runs a model, whole or node by node: the engine, or the machine."""
+
+    @property
+    def graph(self) -> Graph:
+        """The model."""
+
+    def run(self, inputs: Mapping[str, Array]) -> Any:
+        """Run one inference."""
+
+    def outputs(self, result: Any, /) -> Mapping[str, Array]:
+        """Return the graph's outputs of a run."""
+
+    def run_node(self, position: int, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
+        """Run a single node on arrays in ONNX order."""
+
+
+def verify(runner: Runner, reference: Reference, images: Sequence[Mapping[str, Array]]) -> Verification:
     """Feed every node with the reference's own inputs and compare; then compare the outputs of whole runs.
 
-    Where onnxruntime fused a tensor away, the node is fed with what this engine makes of the nearest tensors before
+    Where onnxruntime fused a tensor away, the node is fed with what this runner makes of the nearest tensors before
     it. Nodes none of whose outputs the reference still has are listed as `unmatched`; they are covered by the next
     node that it has.
     """
-    graph = engine.graph
+    graph = runner.graph
     counts: dict[int, list[int]] = {i: [0, 0, 0] for i in range(len(graph.nodes))}
     integer: dict[int, bool] = {}
     total = [0, 0, 0]
@@ -89,14 +105,14 @@ def verify(engine: Engine, reference: Reference, images: Sequence[Mapping[str, A
         values: dict[str, Array] = {}
         for position, node in enumerate(graph.nodes):
             feeds = {n: theirs[n] if _usable(graph, n, theirs) else values[n] for n in node.inputs}
-            outputs = engine.run_node(position, feeds)
+            outputs = runner.run_node(position, feeds)
             values.update(outputs)
             for name, ours in outputs.items():
                 if _usable(graph, name, theirs):
                     _add(counts[position], agree(ours, theirs[name]))
                     exact = name in reference.integer or not graph.tensors[name].is_code
                     integer[position] = integer.get(position, True) and exact
-        final = engine.outputs(engine.run(image))
+        final = runner.outputs(runner.run(image))
         for name, ours in final.items():
             _add(total, _compare_output(graph, name, ours, theirs[name]))
     nodes = tuple(

@@ -16,7 +16,9 @@ from accel_sim import __version__
 
 COMMANDS = {
     "campaign": "Statistical fault injection; resumes where it stopped.",
+    "compile": "Compile for an accelerator: instructions, cycles, bytes.",
     "demo": "The main job on a bundled model: campaign, table and report.",
+    "estimate": "Cycles, frame rate, energy, occupancy and failures.",
     "inject": "Replay one fault.",
     "models": "List the bundled models.",
     "report": "Write one self-contained HTML page from results files.",

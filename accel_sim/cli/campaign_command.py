@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from accel_sim.cli.options import (
+    arch_option,
     arithmetic_option,
     check_target,
     criterion_option,
@@ -22,11 +23,13 @@ from accel_sim.cli.options import (
 @inputs_option
 @click.option(
     "--space",
-    type=click.Choice(["parameters", "activations"]),
+    type=click.Choice(["parameters", "activations", "memory", "registers"]),
     default="parameters",
     show_default=True,
-    help="Bits of stored weights and biases, or of stored activations.",
+    help="Bits of stored weights and biases, of stored activations, or of the accelerator's memories or registers.",
 )
+@click.option("--memory", "memories", multiple=True, metavar="NAME", help="Only this memory or class of registers.")
+@arch_option
 @click.option("--results", required=True, metavar="R.sqlite", help="Results file; an existing one is completed.")
 @click.option("--faults", type=int, help="Number of faults; per set or per set and bit with --strata.")
 @click.option("--margin", type=float, help="Margin of error instead of a number, e.g. 0.025 (Leveugle 2009).")
@@ -45,23 +48,41 @@ from accel_sim.cli.options import (
 @criterion_option
 @arithmetic_option
 @json_option
-def command(model: str, inputs: str | None, as_json: bool, arithmetic: str, **options: Any) -> None:
+def command(
+    model: str, inputs: str | None, as_json: bool, arch: str, arithmetic: str, memories: tuple[str, ...], **options: Any
+) -> None:
     """Inject a random sample of faults and estimate error rates with intervals.
 
     Without --faults and --margin 1550 faults are drawn per sample, as in the paper. Interrupted, the same command
-    goes on; finished, it changes nothing.
+    goes on; finished, it changes nothing. Faults of memories and registers of the accelerator (--arch) are drawn among
+    live bits, weighted with the cycles that they are live.
     """
     from accel_sim.cli.progress import progress_bar
     from accel_sim.report.tables import print_campaign
 
     check_target(options["results"])
-    loaded = open_model(model, arithmetic)
+    loaded = open_model(model, arithmetic, arch)
     images = open_images(loaded, model, inputs)
     with progress_bar("campaign") as progress:
-        summary = loaded.campaign(images, progress=progress, **options)
+        summary = loaded.campaign(images, progress=progress, memories=memories or None, **options)
     if as_json:
         print_json(summary)
         return
     print_host(loaded)
     print_campaign(summary)
+    if "avf" in summary:
+        click.echo(_memories(summary))
     click.echo(f"results: {options['results']}")
+
+
+def _memories(summary: dict[str, Any]) -> str:
+    """One line a memory: how much of it is live, and the share of all upsets that are critical."""
+    lines = [f"{summary['arch']}, {summary['cycles']} cycles an inference; AVF = live share x critical rate"]
+    for name, entry in {**summary["memories"], "together": summary}.items():
+        avf = entry["avf"]
+        best = "?" if avf["best"] is None else f"{avf['best']:.3%}"
+        lines.append(
+            f"{name:8s} live {entry['live_fraction']:8.3%}  AVF {best} ({avf['low']:.3%} to {avf['high']:.3%}, "
+            f"{entry['faults']} faults)"
+        )
+    return "\n".join(lines)

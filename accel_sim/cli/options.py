@@ -32,6 +32,20 @@ level_option = click.option(
     show_default=True,
     help="What runs the model: the tensor-level engine.",
 )
+run_level_option = click.option(
+    "--level",
+    type=click.Choice(["engine", "machine", "rtl"]),
+    default="engine",
+    show_default=True,
+    help="What runs the model: tensors, or the compiled program with its cycles. rtl is not available.",
+)
+arch_option = click.option(
+    "--arch",
+    default="b4096",
+    show_default=True,
+    metavar="NAME|FILE.toml",
+    help="The accelerator: b512 to b4096, each also -high; tiny; or a TOML file.",
+)
 criterion_option = click.option(
     "--criterion",
     type=click.Choice(["segmentation", "classification", "any"]),
@@ -46,11 +60,11 @@ arithmetic_option = click.option(
 )
 
 
-def open_model(name: str, arithmetic: str) -> "Model":
+def open_model(name: str, arithmetic: str, arch: str = "b4096") -> "Model":
     """Load a model for a command."""
     from accel_sim.session import load
 
-    return load(name, arithmetic=arithmetic)
+    return load(name, arch=arch, arithmetic=arithmetic)
 
 
 def open_images(model: "Model", name: str, inputs: str | None) -> "Images":

@@ -97,7 +97,8 @@ def compose(
 ) -> FitReport:
     """Add up failures: ``sum of bits * live fraction * rate per bit * flux ratio * critical rate``.
 
-    Sampling error of every critical rate, error of the rates (one per kind of memory, common to all its memories) and
+    Sampling error of every critical rate (one per sample of faults), error of the rates (one per kind of memory, common
+    to all its memories) and
     error of the flux (common to all) are drawn together, `draws` times with a fixed seed; the limits are the
     percentiles of the sums, the best value is the sum of the best values.
 
@@ -134,8 +135,11 @@ def compose(
             of_kind[kind] = drawn if rate.in_place else drawn * flux
     sums = _Sums(level, draws)
     unknown = {}
+    of_sample: dict[str, Draws] = {}
     for share in known:
         normal = random.standard_normal(draws)
+        if share.sample:
+            normal = of_sample.setdefault(share.sample, normal)
         if share.kind not in of_kind:
             unknown[share.memory] = rates.advice(share.kind)
             continue

@@ -29,6 +29,9 @@ class MemoryShare:
         Faults injected for it.
     ecc : Secded or None
         Protection of the memory. What it cannot correct stops the inference and is counted as a failure.
+    sample : str
+        Name of the sample of faults that the critical rate comes from. Shares of one sample have its sampling error in
+        common; shares without a name have one each.
     """
 
     memory: str
@@ -41,6 +44,7 @@ class MemoryShare:
     critical_high: float
     faults: int = 0
     ecc: Secded | None = None
+    sample: str = ""
 
     def __post_init__(self) -> None:
         name = f"memory {self.memory}, layer {self.layer}"

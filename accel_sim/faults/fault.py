@@ -67,20 +67,26 @@ class Fault:
             raise InputError(f"fault: field {missing[0]!r} is missing; an example is {EXAMPLE}")
         if not isinstance(record["tensor"], str):
             raise InputError(f"fault: tensor {record['tensor']!r:.80} is not a name")
-        raw = record["bit"]
-        bits = tuple(_whole("bit", b) for b in (raw if isinstance(raw, list | tuple) else [raw]))
-        if not bits or len(set(bits)) != len(bits):
-            raise InputError(f"fault: bit {raw!r:.80} must name one bit or several different ones")
+        bits = read_bits(record["bit"])
         if not isinstance(record["index"], list | tuple):
             raise InputError(f"fault: index {record['index']!r:.80} is not a list of whole numbers")
-        index = tuple(_whole("index", i) for i in record["index"])
-        return cls(space, record["tensor"], index, bits, _whole("image", record.get("image", 0)))
+        index = tuple(whole("index", i) for i in record["index"])
+        return cls(space, record["tensor"], index, bits, whole("image", record.get("image", 0)))
 
 
 EXAMPLE = '{"space":"parameters","tensor":"conv1.weight_quantized","index":[3,0,1,2],"bit":6}'
 
 
-def _whole(what: str, value: object) -> int:
+def read_bits(raw: object) -> tuple[int, ...]:
+    """Read the field ``bit``: a number, or a list of different ones."""
+    bits = tuple(whole("bit", b) for b in (raw if isinstance(raw, list | tuple) else [raw]))
+    if not bits or len(set(bits)) != len(bits):
+        raise InputError(f"fault: bit {raw!r:.80} must name one bit or several different ones")
+    return bits
+
+
+def whole(what: str, value: object) -> int:
+    """Read a whole number from 0."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < 0:
         raise InputError(f"fault: {what} {value!r:.80} is not a whole number from 0")
     return int(value)

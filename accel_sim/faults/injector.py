@@ -129,12 +129,20 @@ class Injector:
     def evaluate(self, fault: Fault) -> Verdict:
         """Run one fault and return its verdict only."""
         upset, images = self._upset(fault)
-        judged = []
-        for image in images:
-            with self.runners[image].struck(upset) as floats:
-                self._check(image, upset, floats)
-                judged.append(self._judge(image, floats))
-        return self._verdict(judged)
+        return self._verdict([self.judge(image, upset) for image in images])
+
+    def judge(self, image: int, upset: Upset) -> tuple[bool, float]:
+        """Run an upset on one image: whether any output byte differs, and the share of its decisions that do."""
+        with self.runners[image].struck(upset) as floats:
+            self._check(image, upset, floats)
+            return self._judge(image, floats)
+
+    def faulty_outputs(self, image: int, upset: Upset) -> Mapping[str, Array]:
+        """Run an upset on one image and return the graph's outputs."""
+        runner = self.runners[image]
+        with runner.struck(upset) as floats:
+            self._check(image, upset, floats)
+            return self.engine.outputs(runner.golden, runner.changed(floats))
 
     def _upset(self, fault: Fault) -> tuple[Upset, range]:
         if fault.space == "parameters":

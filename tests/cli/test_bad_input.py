@@ -149,7 +149,7 @@ FAULTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "no_fault": ("[]", ("fault: an empty list",)),
     "two_faults": (f"[{fault()}, {fault()}]", ("--fault holds 2 faults; give one, or use the Python interface",)),
     "nothing": ("{}", ("fault: space None is not one of parameters, activations",)),
-    "unknown_space": (fault(space="memory"), ("fault: space 'memory' is not one of parameters, activations",)),
+    "unknown_space": (fault(space="cache"), ("fault: space 'cache' is not one of parameters, activations, memory",)),
     "unknown_field": (fault(image=0), ("fault: unknown field 'image'; the fields are bit, index, space, tensor",)),
     "missing_field": (fault(bit=None), ("fault: field 'bit' is missing; an example is {",)),
     "tensor_is_no_name": (fault(tensor=[1]), ("fault: tensor [1] is not a name",)),

@@ -169,7 +169,7 @@ def test_verify_fails_when_an_integer_node_differs(
     """A difference in a node that onnxruntime computes in floating point is reported, and no failure."""
     node = NodeCheck("c1:Conv", "Conv", "accelerator", reference, 192, 1, 1)
     made = Verification("segmentation", 1, (node,), EndToEnd(144, 1, 1))
-    monkeypatch.setattr(Model, "verify", lambda self, inputs=None: made)
+    monkeypatch.setattr(Model, "verify", lambda self, inputs=None, level="engine": made)
     found = answer(capfd, "verify", files.segmentation, "--inputs", files.inputs, status=status)
     assert found["ok"] is (status == 0)
     assert found["nodes"][0]["mismatched"] == 1

@@ -6,7 +6,7 @@ import tomllib
 import pytest
 
 import accel_sim
-from accel_sim.faults import Fault
+from accel_sim.faults.hardware import fault_from_json
 from tests.cli.tiny_models import images, save, segmentation
 from tests.unit.snippets import ROOT, blocks, check_command, commands, printed_by, python_with_output
 
@@ -66,8 +66,8 @@ def test_every_decision_is_listed():
 
 def test_the_faults_shown_are_faults():
     ((_, text),) = (b for b in blocks(DOCS / "fault_model.md") if b[0] == "json")
-    spaces = [Fault.from_json(json.loads(line)).space for line in text.splitlines()]
-    assert spaces == ["parameters", "activations"]
+    spaces = [fault_from_json(json.loads(line)).space for line in text.splitlines()]
+    assert spaces == ["parameters", "activations", "memory", "registers"]
 
 
 def _listed(section):

@@ -1,0 +1,130 @@
+"""Who reads a byte: instructions of a program by the rows that they touch."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accel_sim.config import AcceleratorConfig
+from accel_sim.isa import Host, Load, Transfer
+from accel_sim.isa.geometry import MEMORY_NAMES, accesses, lanes_of, word_bytes
+from accel_sim.machine.timing import Schedule
+from accel_sim.program import Program, TensorSymbol
+
+Ints = NDArray[np.int64]
+Extent = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Accesses:
+    """Reads of one memory: instruction numbers in program order, and the rows ``low .. high`` that contain them."""
+
+    number: Ints
+    low: Ints
+    high: Ints
+
+    def covering(self, line: int) -> Ints:
+        """Numbers of the instructions whose interval holds a row."""
+        return self.number[(self.low <= line) & (line < self.high)]
+
+
+def reads(program: Program) -> dict[str, Accesses]:
+    """List the reads of every memory (bytes of DDR, linear rows of image memory); those of the host are not in it."""
+    found: dict[str, list[tuple[int, int, int]]] = {}
+    for number, instruction in enumerate(program.instructions):
+        for access in accesses(instruction, program.config):
+            if not access.write:
+                found.setdefault(access.memory, []).append((number, access.low, access.high))
+    return {name: Accesses(*np.array(rows, np.int64).T) for name, rows in found.items()}
+
+
+def ddr_byte(i: Transfer, config: AcceleratorConfig, bank: int, line: int, byte: int) -> int | None:
+    """Return the DDR byte that a transfer joins with a byte of its buffer, or None where there is none."""
+    name = MEMORY_NAMES[i.memory]
+    lanes, width, rest = lanes_of(name, config), word_bytes(name, config), line - i.base
+    y, rest = divmod(rest, i.pitch_y) if i.ny > 1 and i.pitch_y else (0, rest)
+    across, c = divmod(rest, i.pitch_x) if i.pitch_x else (0, rest)
+    x, offset = across * lanes + bank % lanes, c * width + byte
+    if not (0 <= y < i.ny and 0 <= x < i.nx and 0 <= c < i.nc and offset < i.valid):
+        return None
+    return i.address + y * i.ddr_pitch_y + x * i.ddr_pitch_x + offset
+
+
+def loads_byte(load: Load, byte: int) -> bool:
+    """Whether a LOAD reads a byte of DDR."""
+    rest = byte - load.address - np.arange(load.ny, dtype=np.int64) * load.ddr_pitch_y
+    if load.ddr_pitch_x == 0:
+        return bool(np.any((rest >= 0) & (rest < load.valid)))
+    last = np.minimum(rest // load.ddr_pitch_x, load.nx - 1)
+    return bool(np.any((rest >= 0) & (rest - last * load.ddr_pitch_x < load.valid)))
+
+
+def element_at(symbol: TensorSymbol, byte: int) -> Extent | None:
+    """Return ``(n, y, x, c)`` of the element at a DDR byte, or None where the tensor has none there."""
+    if symbol.address is None or byte < symbol.address:
+        return None
+    rest, place = byte - symbol.address, []
+    for size, pitch in zip(symbol.extent[:3], symbol.pitches, strict=True):
+        at = min(rest // pitch, size - 1)
+        place.append(at)
+        rest -= at * pitch
+    return (place[0], place[1], place[2], rest) if rest < symbol.extent[3] else None
+
+
+def onnx_position(symbol: TensorSymbol, place: Extent) -> int:
+    """Flat ONNX index of an element ``(n, y, x, c)`` of the stored form."""
+    flat = int(np.ravel_multi_index(place, symbol.extent))
+    shape = symbol.shape
+    if len(shape) < 3:
+        return flat
+    index = np.unravel_index(flat, (shape[0], *shape[2:], shape[1]))
+    return int(np.ravel_multi_index((index[0], index[-1], *index[1:-1]), shape))
+
+
+class DdrReaders:
+    """Readers of single bytes of DDR.
+
+    Parameters
+    ----------
+    program
+        The compiled model.
+    times
+        Its schedule.
+    """
+
+    def __init__(self, program: Program, times: Schedule) -> None:
+        self.program, self.times = program, times
+        self.loads = reads(program).get("ddr")
+        self.hosts = [
+            (number, program.calls[i.call].inputs)
+            for number, i in enumerate(program.instructions)
+            if isinstance(i, Host)
+        ]
+
+    def load_numbers(self, byte: int) -> list[int]:
+        """Numbers of the LOADs that read a byte."""
+        if self.loads is None:
+            return []
+        program = self.program
+        return [
+            int(n)
+            for n in self.loads.covering(byte)
+            if isinstance(i := program.instructions[int(n)], Load) and loads_byte(i, byte)
+        ]
+
+    def named(self, byte: int, cycle: int) -> list[tuple[str, bool | None]]:
+        """Return for every reader of a byte the tensor as which it reads it, and whether it does so after a flip.
+
+        None stands for an instruction that is reading while the flip comes.
+        """
+        found: list[tuple[str, bool | None]] = []
+        for n in self.load_numbers(byte):
+            start, end = int(self.times.start[n]), int(self.times.end[n])
+            after = True if start >= cycle else False if end - 1 <= cycle else None
+            found.append((self.program.origins[n].reads[0], after))
+        tensors = self.program.tensors
+        for n, names in self.hosts:
+            after = int(self.times.start[n]) > cycle
+            found += [(name, after) for name in names if element_at(tensors[name], byte) is not None]
+        outputs = [name for name in self.program.outputs if element_at(tensors[name], byte) is not None]
+        return found + [(name, True) for name in outputs]

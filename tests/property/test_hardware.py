@@ -1,0 +1,116 @@
+"""Hardware faults: dead bits, upsets of tensors in their place, verdicts; the machine is the judge.
+
+``ACCEL_SIM_HARDWARE_FAULTS`` sets how many faults per network (100 by default); the large comparison is
+``python -m tests.conformance.hardware_faults``.
+"""
+
+import os
+from collections import Counter
+from functools import cache
+
+import numpy as np
+import pytest
+
+from accel_sim.config import register_map
+from accel_sim.faults.hardware import HARDWARE_SPACES, HardwareFault, HardwareInjector
+from accel_sim.model import import_onnx
+from tests.conformance.hardware_faults import compare, injector, spread
+from tests.generators import random_graph
+
+COUNT = int(os.environ.get("ACCEL_SIM_HARDWARE_FAULTS", "100"))
+SEEDS = (1, 2, 9, 12, 17, 25)
+ARCHITECTURES = ("tiny", "b512")
+
+
+@cache
+def struck(seed: int, arch: str) -> HardwareInjector:
+    model, feeds = random_graph(seed)
+    return injector(import_onnx(model), feeds, arch)
+
+
+def any_fault(case: HardwareInjector, space: str, rng: np.random.Generator) -> HardwareFault:
+    """A live fault of the space, moved to another cycle, row or bit: often dead."""
+    whole = case.space(space)
+    fault = next(spread(whole, 1, rng))
+    sizes = {n: (s.banks, s.rows, 8 * s.row_bytes) for n, s in case.program.memories.items()}
+    sizes |= {n: (s.banks, s.rows, s.row_bits) for n, s in register_map(case.program.config).items()}
+    banks, rows, bits = sizes[fault.memory]
+    row = fault.row if rng.random() < 0.7 else int(rng.integers(rows))
+    bank = fault.bank if rng.random() < 0.7 else int(rng.integers(banks))
+    distance = int(rng.integers(-40, 41)) if rng.random() < 0.5 else int(rng.integers(whole.cycles))
+    cycle = int(np.clip(fault.cycle + distance, 0, whole.cycles - 1))
+    return HardwareFault(space, fault.memory, bank, row, (int(rng.integers(bits)),), cycle)
+
+
+@pytest.mark.parametrize("space", HARDWARE_SPACES)
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_dead_bits_change_nothing(seed: int, arch: str, space: str) -> None:
+    case, rng, seen = struck(seed, arch), np.random.default_rng([seed, 3]), Counter[bool]()
+    if not case.space(space).strata:
+        pytest.skip("the network does not use these")
+    judge = HardwareInjector(case.injector, case.images, case.program, level="machine")
+    for _ in range(2 * COUNT):
+        fault = any_fault(case, space, rng)
+        live = case.space(space).is_live(fault)
+        seen[live] += 1
+        if not live:
+            assert judge.inject(fault).verdict.outcome == "masked", fault
+    assert seen[False]
+    assert seen[True]
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_engine_and_machine_agree(seed: int, arch: str) -> None:
+    case, rng = struck(seed, arch), np.random.default_rng([seed, 4])
+    for space in HARDWARE_SPACES:
+        if case.space(space).strata:
+            found = compare(case, list(spread(case.space(space), COUNT, rng)))
+            assert not found.differing
+            if space == "memory":
+                assert found.fast.total() > 0.1 * COUNT
+
+
+def test_several_bits_of_a_row() -> None:
+    case, rng, seen = struck(2, "tiny"), np.random.default_rng(5), Counter[str]()
+    judge = HardwareInjector(case.injector, case.images, case.program, level="machine")
+    sizes = {n: 8 * s.row_bytes for n, s in case.program.memories.items()}
+    for single in spread(case.space("memory"), 3 * COUNT, rng):
+        start = int(rng.integers(max(1, sizes[single.memory] - 12)))
+        bits = tuple(sorted(rng.choice(min(12, sizes[single.memory]), 3, replace=False) + start))
+        fault = HardwareFault("memory", single.memory, single.bank, single.row, tuple(map(int, bits)), single.cycle)
+        if case.effect(fault) is None:
+            continue
+        expected = judge.inject(fault)
+        found = case.inject(fault)
+        assert found.verdict == expected.verdict, fault
+        for a, b in zip(found.outputs, expected.outputs, strict=True):
+            assert all(a[n].tobytes() == b[n].tobytes() for n in b), fault
+        seen[expected.verdict.outcome] += 1
+    assert seen["masked"]
+    assert seen["critical"]
+
+
+def test_wrong_instructions_are_detected_or_judged() -> None:
+    case, rng, seen = struck(1, "tiny"), np.random.default_rng(6), Counter[str]()
+    program = case.program
+    for _ in range(COUNT):
+        row = int(rng.integers(len(program.instructions)))
+        done = case.inject(HardwareFault("memory", "ins", 0, row, (int(rng.integers(512)),), 0))
+        assert (done.verdict.outcome == "due") == (not done.outputs[0])
+        seen[done.verdict.outcome] += 1
+    assert seen["due"]
+    assert seen["masked"]
+
+
+def test_a_verdict_depends_on_its_fault_alone() -> None:
+    """What one faulty run leaves in the memories does not reach the next: also where stale bytes are read."""
+    case, rng = struck(12, "tiny"), np.random.default_rng(8)
+    rows = len(case.program.instructions)
+    faults = [HardwareFault("memory", "ins", 0, int(rng.integers(rows)), (int(rng.integers(512)),), 0) for _ in range(40)]
+    first = [case.inject(f) for f in faults]
+    for fault, before in reversed(list(zip(faults, first, strict=True))):
+        again = case.inject(fault)
+        assert again.verdict == before.verdict
+        assert all(again.outputs[0][n].tobytes() == value.tobytes() for n, value in before.outputs[0].items())
