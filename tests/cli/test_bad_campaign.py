@@ -37,7 +37,10 @@ OPTIONS: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "workers_negative": (["--workers", "-2"], ("--workers is -2: it must be 1 to 256",)),
     "workers_many": (["--workers", "1000000"], ("--workers is 1000000: it must be 1 to 256",)),
     "seed_negative": (["--seed", "-1"], ("--seed is -1: it must be 0 or more",)),
-    "unknown_space": (["--space", "cache"], ("'--space': 'cache' is not one of 'parameters', 'activations', 'memory'",)),
+    "unknown_space": (
+        ["--space", "cache"],
+        ("'--space': 'cache' is not one of 'parameters', 'activations', 'memory'",),
+    ),
     "unknown_strata": (["--strata", "layer"], ("'--strata': 'layer' is not one of",)),
     "unknown_criterion": (["--criterion", "best"], ("'--criterion': 'best' is not one of",)),
     "unknown_arithmetic": (["--arithmetic", "fp16"], ("'--arithmetic': 'fp16' is not one of",)),

@@ -53,7 +53,13 @@ def test_a_fault_strikes_one_image(here: Path, files: Files, capfd: pytest.Captu
     symbol = model.compile().tensors["c2_q"]
     assert symbol.address is not None
     place = {"bank": 0, "row": symbol.address // 16, "bit": symbol.address % 16 * 8 + 7}
-    fault = {"space": "memory", "memory": "ddr", **place, "cycle": model.run(inputs, level="machine").cycles, "image": 1}
+    fault = {
+        "space": "memory",
+        "memory": "ddr",
+        **place,
+        "cycle": model.run(inputs, level="machine").cycles,
+        "image": 1,
+    }
     assert isinstance(fault["cycle"], int)
     fault["cycle"] -= 8
     found = json.loads(printed(capfd, inject(files, fault, "--outputs", "o.npz", "--json")))
@@ -137,7 +143,9 @@ def test_results_do_not_depend_on_workers_or_interruptions(
 
 
 def test_only_some_memories(here: Path, files: Files, capfd: pytest.CaptureFixture[str]) -> None:
-    found = json.loads(printed(capfd, campaign(files, "memory", "--memory", "wgt", "--memory", "img", "--faults", "20")))
+    found = json.loads(
+        printed(capfd, campaign(files, "memory", "--memory", "wgt", "--memory", "img", "--faults", "20"))
+    )
     assert list(found["memories"]) == ["img", "wgt"]
     assert {s["name"].split(":")[0] for s in found["strata"]} == {"img", "wgt"}
 

@@ -108,7 +108,9 @@ def test_a_verdict_depends_on_its_fault_alone() -> None:
     """What one faulty run leaves in the memories does not reach the next: also where stale bytes are read."""
     case, rng = struck(12, "tiny"), np.random.default_rng(8)
     rows = len(case.program.instructions)
-    faults = [HardwareFault("memory", "ins", 0, int(rng.integers(rows)), (int(rng.integers(512)),), 0) for _ in range(40)]
+    faults = [
+        HardwareFault("memory", "ins", 0, int(rng.integers(rows)), (int(rng.integers(512)),), 0) for _ in range(40)
+    ]
     first = [case.inject(f) for f in faults]
     for fault, before in reversed(list(zip(faults, first, strict=True))):
         again = case.inject(fault)

@@ -103,11 +103,15 @@ def test_operand_registers_are_live_while_slots_run() -> None:
 
 def test_only_some_memories() -> None:
     whole = space("memory", 17)
-    part = hardware_space("memory", whole.program, schedule(whole.program.instructions, whole.program.config), 1, ["img"])
+    part = hardware_space(
+        "memory", whole.program, schedule(whole.program.instructions, whole.program.config), 1, ["img"]
+    )
     assert {s.name.split(":")[0] for s in part.strata} == {"img"}
     assert part.describe()["memories"] == ["img"]
     with pytest.raises(UsageError, match="--memory 'pe_acc' is not in space memory; use some of img, wgt"):
-        hardware_space("memory", whole.program, schedule(whole.program.instructions, whole.program.config), 1, ["pe_acc"])
+        hardware_space(
+            "memory", whole.program, schedule(whole.program.instructions, whole.program.config), 1, ["pe_acc"]
+        )
 
 
 def test_other_spaces_are_refused() -> None:

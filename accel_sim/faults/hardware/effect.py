@@ -7,8 +7,8 @@ Three cases are exact, and found from the program alone:
   of the graph, which nobody has read yet: an upset of that tensor;
 * a row of image memory that is flipped before its first reader, where no other copy of the byte is ever read.
 
-Everything else (a part of the readers sees the flip; requantisation parameters, tables, registers, instructions) is left
-to the machine.
+Everything else (a part of the readers sees the flip; requantisation parameters, tables, registers, instructions) is
+left to the machine.
 """
 
 from collections import defaultdict

@@ -6,8 +6,8 @@ from typing import Any
 
 from accel_sim.config import register_map
 from accel_sim.errors import InputError
-from accel_sim.faults.fault import Fault, read_bits, whole
 from accel_sim.faults.fault import SPACES as TENSOR_SPACES
+from accel_sim.faults.fault import Fault, read_bits, whole
 from accel_sim.machine.memory import BitUpset, check_upset
 from accel_sim.program import Program
 

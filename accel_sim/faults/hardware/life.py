@@ -82,7 +82,7 @@ class MemoryLife:
         return slice(int(self.bounds[group]), int(self.bounds[group + 1]))
 
     def _bytes(self, used: Ints, byte: int) -> Ints:
-        """Number of used bytes at place `byte` of an element."""
+        """Return the number of used bytes at place `byte` of an element."""
         width = self.element_bits // 8
         return np.maximum(0, (used - byte + width - 1) // width)
 
@@ -182,7 +182,7 @@ def _instructions(program: Program, schedule: Schedule) -> Intervals:
 
 
 def _before(program: Program, byte: Ints) -> Ints:
-    """Groups of DDR bytes that the host wrote before the start: the reading layer's constants, or the inputs."""
+    """Group the DDR bytes that the host wrote before the start: the reading layer's constants, or the inputs."""
     layers = len(program.layers)
     addresses = np.array([s.address for s in program.symbols], np.int64)
     reading = np.array([s.layer for s in program.symbols], np.int64)

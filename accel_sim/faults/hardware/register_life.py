@@ -1,8 +1,8 @@
 """When registers hold something that is still to be read, in closed form from the loops of each instruction.
 
-A register of an engine is written and read once in every turn of a loop, so that its live cycles repeat: `count` windows
-of `length` cycles, one every `period` cycles from `start` on, for all registers of some lanes. Lanes that have nothing
-to do (beyond the last channel or pixel) are counted as live; their faults come out as masked.
+A register of an engine is written and read once in every turn of a loop, so that its live cycles repeat: `count`
+windows of `length` cycles, one every `period` cycles from `start` on, for all registers of some lanes. Lanes that have
+nothing to do (beyond the last channel or pixel) are counted as live; their faults come out as masked.
 """
 
 from collections.abc import Iterator, Sequence
@@ -48,7 +48,9 @@ class RegisterLife:
         Names of the groups.
     """
 
-    def __init__(self, spec: RegisterSpec, windows: Sequence[Window], group: Sequence[int], groups: Sequence[str]) -> None:
+    def __init__(
+        self, spec: RegisterSpec, windows: Sequence[Window], group: Sequence[int], groups: Sequence[str]
+    ) -> None:
         self.name, self.bits, self.element_bits, self.rows = spec.name, spec.bits, spec.row_bits, spec.rows
         self.groups = tuple(groups)
         order = np.argsort(np.array(group, np.int64), kind="stable")
