@@ -22,7 +22,7 @@ from accel_sim.config.memories import DDR_ROW_BYTES
 from accel_sim.engine import Upset
 from accel_sim.faults.hardware.fault import MEMORY, HardwareFault
 from accel_sim.faults.hardware.life import MemoryLife, Place
-from accel_sim.faults.hardware.readers import DdrReaders, Extent, ddr_byte, element_at, onnx_position, reads
+from accel_sim.faults.hardware.readers import DdrReaders, Extent, ddr_byte, element_at, loads_of, onnx_position, reads
 from accel_sim.isa import Compute, Load, Save
 from accel_sim.isa.geometry import MEMORY_NAMES
 from accel_sim.machine.occupancy import BEFORE
@@ -182,7 +182,7 @@ class Translator:
         """Row that came from DDR; nobody else may ever read the byte there."""
         assert MEMORY_NAMES[load.memory] == memory
         byte = ddr_byte(load, self.config, place.bank, line, place.bit // 8)
-        if byte is None or self.ddr.load_numbers(byte) != [owner]:
+        if byte is None or self.ddr.load_numbers(byte) != [owner] or loads_of(load, byte) != 1:
             raise NotOneTensorError
         if byte < self.program.constants.size:
             return self._constant(byte, place.bit % 8)

@@ -50,13 +50,14 @@ def ddr_byte(i: Transfer, config: AcceleratorConfig, bank: int, line: int, byte:
     return i.address + y * i.ddr_pitch_y + x * i.ddr_pitch_x + offset
 
 
-def loads_byte(load: Load, byte: int) -> bool:
-    """Whether a LOAD reads a byte of DDR."""
+def loads_of(load: Load, byte: int) -> int:
+    """Return how many words of a LOAD hold a byte of DDR: several where a picture is enlarged by repetition."""
     rest = byte - load.address - np.arange(load.ny, dtype=np.int64) * load.ddr_pitch_y
     if load.ddr_pitch_x == 0:
-        return bool(np.any((rest >= 0) & (rest < load.valid)))
+        return load.nx * int(np.count_nonzero((rest >= 0) & (rest < load.valid)))
     last = np.minimum(rest // load.ddr_pitch_x, load.nx - 1)
-    return bool(np.any((rest >= 0) & (rest - last * load.ddr_pitch_x < load.valid)))
+    first = np.maximum(-((load.valid - 1 - rest) // load.ddr_pitch_x), 0)
+    return int(np.maximum(last - first + 1, 0).sum())
 
 
 def element_at(symbol: TensorSymbol, byte: int) -> Extent | None:
@@ -71,14 +72,19 @@ def element_at(symbol: TensorSymbol, byte: int) -> Extent | None:
     return (place[0], place[1], place[2], rest) if rest < symbol.extent[3] else None
 
 
-def onnx_position(symbol: TensorSymbol, place: Extent) -> int:
-    """Flat ONNX index of an element ``(n, y, x, c)`` of the stored form."""
-    flat = int(np.ravel_multi_index(place, symbol.extent))
+def onnx_positions(symbol: TensorSymbol, stored: Ints) -> Ints:
+    """Flat ONNX indices of elements given by their flat index in the stored form (channels last)."""
     shape = symbol.shape
     if len(shape) < 3:
-        return flat
-    index = np.unravel_index(flat, (shape[0], *shape[2:], shape[1]))
-    return int(np.ravel_multi_index((index[0], index[-1], *index[1:-1]), shape))
+        return stored
+    index = np.unravel_index(stored, (shape[0], *shape[2:], shape[1]))
+    return np.ravel_multi_index((index[0], index[-1], *index[1:-1]), shape).astype(np.int64)
+
+
+def onnx_position(symbol: TensorSymbol, place: Extent) -> int:
+    """Flat ONNX index of an element ``(n, y, x, c)`` of the stored form."""
+    flat = np.array([np.ravel_multi_index(place, symbol.extent)], np.int64)
+    return int(onnx_positions(symbol, flat)[0])
 
 
 class DdrReaders:
@@ -109,7 +115,7 @@ class DdrReaders:
         return [
             int(n)
             for n in self.loads.covering(byte)
-            if isinstance(i := program.instructions[int(n)], Load) and loads_byte(i, byte)
+            if isinstance(i := program.instructions[int(n)], Load) and loads_of(i, byte)
         ]
 
     def named(self, byte: int, cycle: int) -> list[tuple[str, bool | None]]:
