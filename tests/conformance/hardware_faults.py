@@ -9,7 +9,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +27,16 @@ from tests.conformance.real_models import bundled, shared
 from tests.generators import random_graph
 
 
+# Memories so small that small networks run in many tiles, and constants and feature maps are loaded again and again.
+SHORT = replace(PRESETS["tiny"], name="short", image_rows=64, weight_rows=16)
+CONFIGS = {**PRESETS, "short": SHORT}
+
+
 def injector(graph: Graph, inputs: Mapping[str, Any], arch: str, **options: Any) -> HardwareInjector:
     """The first image of some inputs on an accelerator."""
     images = split_images(graph, inputs, "inputs").items[:1]
     golden = Injector(Engine(graph, host_runner), images, choose_criterion(graph))
-    return HardwareInjector(golden, images, compile_graph(graph, PRESETS[arch], **options))
+    return HardwareInjector(golden, images, compile_graph(graph, CONFIGS[arch], **options))
 
 
 def spread(space: HardwareSpace, count: int, rng: np.random.Generator) -> Iterator[HardwareFault]:

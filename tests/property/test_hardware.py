@@ -13,13 +13,14 @@ import pytest
 
 from accel_sim.config import register_map
 from accel_sim.faults.hardware import HARDWARE_SPACES, HardwareFault, HardwareInjector
+from accel_sim.faults.hardware.readers import DdrReaders
 from accel_sim.model import import_onnx
 from tests.conformance.hardware_faults import compare, injector, spread
 from tests.generators import random_graph
 
 COUNT = int(os.environ.get("ACCEL_SIM_HARDWARE_FAULTS", "100"))
-SEEDS = (1, 2, 9, 12, 17, 25)
-ARCHITECTURES = ("tiny", "b512")
+SEEDS = (1, 2, 8, 9, 12, 17, 25, 34)
+ARCHITECTURES = ("tiny", "short", "b512")
 
 
 @cache
@@ -70,6 +71,31 @@ def test_engine_and_machine_agree(seed: int, arch: str) -> None:
             assert not found.differing
             if space == "memory":
                 assert found.fast.total() > 0.1 * COUNT
+
+
+def several_times(case: HardwareInjector, rng: np.random.Generator) -> list[HardwareFault]:
+    """Faults in DDR bytes that are loaded several times: before all loads, between two of them, at their start."""
+    readers, start = DdrReaders(case.program, case.machine.schedule), case.machine.schedule.start
+    loads = {byte: readers.load_numbers(byte) for byte in range(case.program.ddr_bytes)}
+    several = [byte for byte, numbers in loads.items() if len(numbers) > 1]
+    faults = []
+    for byte in rng.choice(several, 3 * COUNT).tolist():
+        edges = [0, *(int(start[n]) for n in loads[byte])]
+        first = int(rng.integers(len(edges) - 1))
+        cycle = int(rng.integers(edges[first], edges[first + 1] + 1))
+        faults.append(HardwareFault("memory", "ddr", 0, byte // 16, (byte % 16 * 8 + int(rng.integers(8)),), cycle))
+    return faults
+
+
+def test_bytes_of_ddr_that_some_readers_see_flipped_and_others_not() -> None:
+    on_engine, changed = 0, 0
+    for seed in (8, 12, 23, 34):
+        case = struck(seed, "short")
+        found = compare(case, several_times(case, np.random.default_rng([seed, 9])))
+        assert not found.differing
+        on_engine, changed = on_engine + found.fast["ddr"], changed + found.wrong["ddr"]
+    assert on_engine
+    assert changed
 
 
 def test_several_bits_of_a_row() -> None:
