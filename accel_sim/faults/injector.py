@@ -13,6 +13,7 @@ from accel_sim.engine import Engine, Upset
 from accel_sim.engine.sparse import (
     FaultRunner,
     Kept,
+    SingleFaults,
     affordable_accumulators,
     compile_tables,
     make_scratch,
@@ -99,12 +100,13 @@ class Injector:
         self.outputs = [engine.outputs(runner.golden) for runner in self.runners]
         self.decisions = [criterion.decisions(outputs) for outputs in self.outputs]
         self._codes = {name: self._code_tensor(name) for name in self.graph.outputs}
+        self._singles = self._single_faults()
 
     def save_golden(self, folder: Path) -> None:
         """Write the golden state of every image, so that other processes can map it."""
         for i, runner in enumerate(self.runners):
             ordered = {n: runner.kept.values[n] for n in self._real_tensors}
-            Kept(runner.kept.codes, runner.kept.accumulators, ordered).save(folder, i)
+            Kept(runner.kept.codes, runner.kept.accumulators, runner.kept.slack, ordered).save(folder, i)
 
     def inject(self, fault: Fault) -> Injection:
         """Run one fault on every image that it touches.
@@ -128,6 +130,12 @@ class Injector:
 
     def evaluate(self, fault: Fault) -> Verdict:
         """Run one fault and return its verdict only."""
+        images = range(len(self.runners)) if fault.space == "parameters" else range(fault.image, fault.image + 1)
+        if self._singles and not self.paranoid:
+            found = [self._singles[i].run(fault.space, fault.tensor, fault.index, fault.mask) for i in images]
+            if None not in found:
+                total = self._singles[0].limit
+                return self._verdict([(n >= 0, max(n, 0) / total) for n in found if n is not None])
         upset, images = self._upset(fault)
         return self._verdict([self.judge(image, upset) for image in images])
 
@@ -159,6 +167,21 @@ class Injector:
         scale, zero, code = producer.operation.source
         values = dequantise(np.arange(code.low, code.high + 1), scale, zero)
         return producer.inputs[0] if np.all(np.diff(values) > 0) else None
+
+    def _single_faults(self) -> list[SingleFaults]:
+        """Make one per image where a single tensor of codes decides, in compiled code; else none."""
+        (output, tensor), *others = self._codes.items()
+        total = self.decisions[0].size
+        if others or tensor is None or tensor not in self.runners[0].tables.numbers:
+            return []
+        shape, classes = self.graph.tensors[output].shape, 0
+        if self.criterion.name != "any":
+            classes = shape[1] if len(shape) > 1 else 0
+            if self.graph.tensors[tensor].shape != shape or not classes or math.prod(shape) != total * classes:
+                return []
+        elif math.prod(shape) != total:
+            return []
+        return [SingleFaults(runner, tensor, classes) for runner in self.runners]
 
     def _judge(self, image: int, floats: Mapping[str, Array]) -> tuple[bool, float]:
         """Return whether any output byte differs, and the share of decisions that do."""

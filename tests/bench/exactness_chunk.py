@@ -97,7 +97,7 @@ class Comparison:
         self.decisions = self.criterion.decisions(self.outputs)
 
     def add(self, fault: Fault, counts: Counts) -> None:
-        """Run one fault both ways; every output byte and the verdict must agree."""
+        """Run one fault both ways; every output byte and the verdict, with and without outputs, must agree."""
         done = self.injector.inject(fault)
         upset = upset_of(fault, _shape(self.engine.graph, fault))
         expected = self.engine.outputs(self.golden, self.engine.run_faulty(self.golden, upset))
@@ -109,8 +109,9 @@ class Comparison:
         differing = [name for name, array in expected.items() if not _same(found[name], array)]
         if differing:
             counts.wrong.append(f"{fault.to_json()}: output {differing[0]!r} differs")
-        elif done.verdict != verdict:
-            counts.wrong.append(f"{fault.to_json()}: {done.verdict}, and densely {verdict}")
+        for judged in (done.verdict, self.injector.evaluate(fault)):
+            if judged != verdict and not differing:
+                counts.wrong.append(f"{fault.to_json()}: {judged}, and densely {verdict}")
 
     def _judge(self, outputs: Mapping[str, NDArray[Any]]) -> Verdict:
         if all(_same(outputs[name], array) for name, array in self.outputs.items()):

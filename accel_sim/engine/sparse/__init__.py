@@ -2,6 +2,7 @@
 
 from accel_sim.engine.sparse.kept import Kept, Memory, affordable_accumulators, memory_of
 from accel_sim.engine.sparse.runner import DENSE, DIFFERENCES, MODEL, FaultRunner, Scratch, make_scratch
+from accel_sim.engine.sparse.single import SingleFaults
 from accel_sim.engine.sparse.tables import Tables, compile_tables
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "Kept",
     "Memory",
     "Scratch",
+    "SingleFaults",
     "Tables",
     "affordable_accumulators",
     "compile_tables",

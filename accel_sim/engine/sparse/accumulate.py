@@ -5,9 +5,10 @@ import numpy as np
 
 from accel_sim.engine.jit import jit
 from accel_sim.engine.sparse import fields as F
-from accel_sim.engine.sparse.entries import gather_pixel
+from accel_sim.engine.sparse.entries import SPARE, list_row
+from accel_sim.engine.sparse.places import places_of
 from accel_sim.engine.sparse.plain import bias_of, grouped_sums
-from accel_sim.engine.sparse.vector import pixel_sums_16
+from accel_sim.engine.sparse.scatter import scatter, slot_size, slots
 
 
 @jit
@@ -17,27 +18,42 @@ def accumulate(state, number):
     An ungrouped node is followed as if every pixel had changed from the zero point.
     """
     node, sums = state[F.NODES][number], state[F.SUMS]
-    row, ic, oc = state[F.TENSORS][node[F.IN]], node[F.IC], node[F.OC]
-    offset, shift = row[F.OFFSET], np.int32(node[F.ACC_SHIFT])
-    entries, listed = state[F.ENTRIES].ctypes.data, state[F.LISTED].ctypes.data + 64
-    weights = state[F.WEIGHTS].ctypes.data + 2 * node[F.WEIGHT]
-    pixels = row[F.SIZE] // ic
-    ones, blank = np.ones(pixels + 64, np.uint8), np.full(pixels * ic + 64, node[F.X_ZERO], np.uint8)
-    ranges = state[F.RANGES].ctypes.data
-    golden = state[F.GOLDEN].ctypes.data + offset
-    places = (ones.ctypes.data, ranges, blank.ctypes.data, golden, entries)
-    filled = np.int64(0)
-    for unit in range(node[F.UNITS]):
-        line, x = unit // node[F.OW], unit % node[F.OW]
-        if node[F.GROUP] > 1:
-            grouped_sums(node, state[F.GOLDEN], offset, state[F.WEIGHTS], line, x, sums)
-        else:
-            filled, fours = gather_pixel(node, places, listed, filled, line, x)
-            pixel_sums_16(weights, listed, fours, oc, sums.ctypes.data)
-        first = node[F.ACC] + unit * node[F.ROW]
-        for channel in range(oc):
-            state[F.ACCUMULATORS][first + channel] = (sums[channel] << shift) + bias_of(node, state[F.INTS], channel)
-    state[F.RANGES][:pixels] = 0
+    row, ic, width = state[F.TENSORS][node[F.IN]], node[F.IC], node[F.OW]
+    places, grouped = places_of(state, number), node[F.GROUP] > 1
+    size = slot_size(node[F.OC])
+    step, margin = slots(node, 0)[1:]
+    if not grouped:
+        list_everything(places.before, row, ic, node[F.X_ZERO], places.entries, places.starts)
+    for line in range(node[F.UNITS] // width):
+        if not grouped:
+            scatter(places, node, line, 0, width)
+        for x in range(width):
+            place = 0
+            if grouped:
+                grouped_sums(node, state[F.GOLDEN], row[F.OFFSET], state[F.WEIGHTS], line, x, sums)
+            else:
+                place = (margin + x * step) * size
+            add_constants(node, state[F.INTS], sums, place, state[F.ACCUMULATORS], line * width + x)
+
+
+@jit
+def list_everything(golden, row, channels, zero, entries, starts):
+    """List the entries of a whole tensor, at an address, as if all codes had been `zero`."""
+    width, filled = row[F.WIDTH], np.int64(0)
+    ones, blank = np.ones(width + 64, np.uint8), np.full(width * channels + 64, zero, np.uint8)
+    for line in range(row[F.ROWS]):
+        filled = list_row(
+            ones.ctypes.data, blank.ctypes.data, golden + line * width * channels, width, channels, (0, width), entries,
+            filled, starts + 4 * line * (width + SPARE),
+        )  # fmt: skip
+
+
+@jit
+def add_constants(node, ints, sums, place, accumulators, unit):
+    """Write a pixel's accumulators: its sums, shifted, and the bias."""
+    first, shift = node[F.ACC] + unit * node[F.ROW], np.int32(node[F.ACC_SHIFT])
+    for channel in range(node[F.OC]):
+        accumulators[first + channel] = (sums[place + channel] << shift) + bias_of(node, ints, channel)
 
 
 @jit

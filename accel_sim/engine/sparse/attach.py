@@ -48,9 +48,9 @@ def attach(h):
     """Make views of the arrays of a state from their handles, in the order of `fields`."""
     return (
         _flat(h[F.GOLDEN], np.uint8), _flat(h[F.WORK], np.uint8), _flat(h[F.FLAGS], np.uint8), _table(h[F.SPANS]),
-        _flat(h[F.ACCUMULATORS], np.int32), _flat(h[F.TOUCHED], np.uint8), _flat(h[F.ENTRIES], np.int64),
-        _flat(h[F.RANGES], np.int64), _flat(h[F.LISTED], np.int64),
-        _flat(h[F.SUMS], np.int32), _flat(h[F.WEIGHTS], np.int16), _flat(h[F.PACKED_WEIGHTS], np.int8),
-        _flat(h[F.TABLES], np.uint8), _flat(h[F.INTS], np.int32), _flat(h[F.FLOATS], np.float32), _table(h[F.NODES]),
-        _table(h[F.TENSORS]), _flat(h[F.TALLY], np.int64),
+        _flat(h[F.ACCUMULATORS], np.int32), _flat(h[F.SLACK], np.uint8), _flat(h[F.TOUCHED], np.uint8),
+        _flat(h[F.ENTRIES], np.int64), _flat(h[F.STARTS], np.int32), _flat(h[F.LISTED], np.uint8),
+        _flat(h[F.SUMS], np.int32), _flat(h[F.CROSSING], np.int32), _flat(h[F.WEIGHTS], np.int16),
+        _flat(h[F.PACKED_WEIGHTS], np.int8), _flat(h[F.TABLES], np.uint8), _flat(h[F.INTS], np.int32),
+        _flat(h[F.FLOATS], np.float32), _table(h[F.NODES]), _table(h[F.TENSORS]), _flat(h[F.TALLY], np.int64),
     )  # fmt: skip

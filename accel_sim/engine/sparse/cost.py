@@ -9,18 +9,19 @@ from typing import Final
 
 import numpy as np
 
-from accel_sim.engine.jit import jit
+from accel_sim.engine.jit import inlined, jit
 from accel_sim.engine.sparse import fields as F
 from accel_sim.engine.sparse.entries import pixel_entries
 from accel_sim.engine.sparse.reach import flagged
 from accel_sim.engine.sparse.vector import count_bits, peek_byte
 
-# Following: per touched pixel, per vector of its outputs, per entry of its window, per entry and vector of outputs.
-PER_PIXEL, PER_VECTOR, PER_ENTRY, PER_PRODUCT = 30_000, 4_000, 2_500, 600
+# Following: per touched pixel, per vector of its outputs, per entry and row of windows, per product with a vector.
+PER_PIXEL, PER_VECTOR, PER_ENTRY, PER_PRODUCT = 12_000, 6_000, 1_500, 700
 # Recomputing: per vector product, per gathered byte, per vector of outputs, per pixel, per row.
 PER_DOT, PER_GATHERED, PER_REQUANTISED, PER_CHECKED, PER_ROW = 280, 150, 1_500, 1_500, 60_000
 SAMPLES = 8  # pixels whose entries are counted
 ALWAYS, NEVER = 0, 1 << 40
+CERTAIN = 2.0  # a tile is not weighed if recomputing wins even with so many times fewer entries than estimated
 VECTOR: Final = 16
 
 
@@ -29,7 +30,7 @@ def dense_pixel(dots: float, gathered: float, pixels: int, outputs: int) -> floa
     return (dots * PER_DOT + gathered * PER_GATHERED) / pixels + -(-outputs // 8) * PER_REQUANTISED + PER_CHECKED
 
 
-@jit
+@inlined
 def count_touched(touched, width):
     """Count the marks of a row at an address."""
     pixels = np.int64(0)
@@ -61,7 +62,7 @@ def entries_reaching(state, number, first, last):
                 wanted -= peek_byte(flags + line * width + x)
                 x += 1
             place = (line * width + x) * channels
-            entries += pixel_entries(golden + place, work + place, channels, state[F.ENTRIES].ctypes.data)
+            entries += pixel_entries(golden + place, work + place, channels, 0, state[F.ENTRIES].ctypes.data)
             sampled += 1
     touched = count_touched(state[F.TOUCHED].ctypes.data + first * node[F.OW], (last - first) * node[F.OW])
     if node[F.KIND] != F.TRANSPOSED:
@@ -69,17 +70,26 @@ def entries_reaching(state, number, first, last):
     return np.float64(entries * taps * flagged_pixels) / np.float64(max(sampled, 1) * max(touched, 1))
 
 
-@jit
-def follow_pixel(node, entries):
-    """Estimate what following the differences into one output pixel costs, when `entries` reach it."""
+@inlined
+def follow_cost(node, pixels, entries):
+    """Estimate what following differences into `pixels` outputs costs, when `entries` reach their rows of windows."""
     vectors = -(-node[F.OC] // VECTOR)
-    return PER_PIXEL + PER_VECTOR * vectors + entries * (PER_ENTRY + PER_PRODUCT * vectors)
+    return pixels * (PER_PIXEL + PER_VECTOR * vectors) + entries * (PER_ENTRY + PER_PRODUCT * node[F.KW] * vectors)
 
 
-@jit
+@inlined
 def touched_limit(node, size, entries):
-    """Touched pixels of a tile of `size` pixels up to which following them is cheaper than recomputing it."""
-    return np.int64(size * (node[F.DENSE_PS] / node[F.OW]) / follow_pixel(node, entries))
+    """Touched pixels of a tile of `size` pixels up to which following them is cheaper than recomputing it.
+
+    `entries` reach each pixel, each of them as many pixels as the window is wide.
+    """
+    return np.int64(tile_cost(node, size) / follow_cost(node, 1, entries / node[F.KW]))
+
+
+@inlined
+def tile_cost(node, size):
+    """Estimate what recomputing `size` pixels of a row costs."""
+    return size * (node[F.DENSE_PS] / node[F.OW])
 
 
 @jit
@@ -87,4 +97,4 @@ def whole_is_cheaper(node, touched, first, last, entries):
     """Whether recomputing (all rows, where the kernel cannot leave any out) costs less than following differences."""
     pixels = count_touched(touched + first * node[F.OW], (last - first) * node[F.OW])
     rows = last - first if node[F.DIRECT] else node[F.UNITS] // node[F.OW]
-    return pixels * follow_pixel(node, entries) > rows * node[F.DENSE_PS]
+    return follow_cost(node, pixels, entries * pixels / node[F.KW]) > rows * node[F.DENSE_PS]

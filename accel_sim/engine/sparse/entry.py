@@ -2,10 +2,12 @@
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
 from accel_sim.engine.jit import jit
-from accel_sim.engine.sparse import accumulate, propagate, reach, strike
+from accel_sim.engine.sparse import accumulate, propagate, reach, slack, strike
+from accel_sim.engine.sparse import fields as F
 from accel_sim.engine.sparse.attach import attach
 
 _accumulate, _accumulate_pool = accumulate.accumulate, accumulate.accumulate_pool
+_measure_slack = slack.measure_slack
 _propagate, _undo = propagate.propagate, propagate.undo
 _changed_codes, _changed_decisions = propagate.changed_codes, propagate.changed_decisions
 _any_changed_code = propagate.any_changed_code
@@ -23,6 +25,12 @@ def run_accumulate(handles, number):
 def run_accumulate_pool(handles, number):
     """See `accumulate.accumulate_pool`."""
     _accumulate_pool(attach(handles), number)
+
+
+@jit
+def run_measure_slack(handles, number):
+    """See `slack.measure_slack`."""
+    _measure_slack(attach(handles), number)
 
 
 @jit
@@ -77,3 +85,39 @@ def run_strike_code(handles, tensor, position, mask):
 def run_strike_weight(handles, number, channel, source_channel, ky, kx, difference):
     """See `strike.strike_weight`."""
     _strike_weight(attach(handles), number, channel, source_channel, ky, kx, difference)
+
+
+@jit
+def run_single(
+    handles, kind, number, first, second, ky, kx, difference, mask, portable, policy, output, classes, limit
+):  # fmt: skip
+    """Strike, propagate, judge and undo in one call.
+
+    Parameters
+    ----------
+    kind
+        0: a weight of node `number` (output channel, input channel, row, column); 1: its bias of channel `first`; 2:
+        the code of tensor `first` at `second`, no node before `number` reads it.
+    output, classes, limit
+        See `propagate.changed_decisions`; with 0 classes every code is a decision.
+
+    Returns
+    -------
+    int
+        Changed decisions; -1 if the output is the golden one; -2 if a node of the host is reached: nothing is judged.
+    """
+    state = attach(handles)
+    if kind == 0:
+        _strike_weight(state, number, first, second, ky, kx, difference)
+    elif kind == 1:
+        _strike_bias(state, number, first, difference)
+    else:
+        _strike_code(state, first, second, mask)
+    nodes = state[F.NODES].shape[0]
+    found = -2
+    if _propagate(state, number if kind == 2 else number + 1, nodes, portable, policy) == nodes:
+        found = -1
+        if _any_changed_code(state, output):
+            found = _changed_codes(state, output) if classes == 0 else _changed_decisions(state, output, classes, limit)
+    _undo(state)
+    return found

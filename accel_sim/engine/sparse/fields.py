@@ -27,8 +27,8 @@ LOW, HIGH, ZERO, BYTE, X_ZERO = 33, 34, 35, 36, 37
 PACKED, DEPTH, COLUMNS, PACKED_SIZE, FIXED, W_ZERO, DENSE_PS = 38, 39, 40, 41, 42, 43, 44
 # Tables and maps.
 TABLE, INDEX, COUNT, FILL = 45, 46, 47, 48
-FUSED, INCLUDE_PAD, DIRECT = 49, 50, 51
-NODE_FIELDS = 52
+FUSED, INCLUDE_PAD, DIRECT, UNIT = 49, 50, 51, 52
+NODE_FIELDS = 53
 
 # Arrays of the state, in the order of the tuple that the kernels take.
 (
@@ -37,11 +37,13 @@ NODE_FIELDS = 52
     FLAGS,  # uint8: one for every pixel of every tensor that has a changed code
     SPANS,  # int64: per tensor the rows [first, last) that have flags
     ACCUMULATORS,  # int32: golden accumulators of the linear nodes
+    SLACK,  # uint8: how far each of them may move without a change of its code, see `slack`
     TOUCHED,  # uint8: scratch, zero between nodes: output pixels within reach of a change
-    ENTRIES,  # int64: scratch: the changed channel pairs of the current input, pixel by pixel
-    RANGES,  # int64: scratch, zero between nodes: where a pixel's entries begin, how many there are in the upper half
-    LISTED,  # int64: scratch: the entries that reach one output pixel
-    SUMS,  # int32: scratch: one row of accumulators
+    ENTRIES,  # int64: scratch: the changed channel pairs of the current input, row by row
+    STARTS,  # int32: scratch: where the entries of every pixel of a row begin
+    LISTED,  # uint8: scratch, zero between nodes: whether a row of the current input is listed
+    SUMS,  # int32: scratch: accumulators or their differences, of a pixel or a row of outputs
+    CROSSING,  # int32: scratch: columns of a row whose codes may change
     WEIGHTS,  # int16: weights minus their zero point, by input channel
     PACKED_WEIGHTS,  # int8: weights for the dense kernels
     TABLES,  # uint8: lookup tables
@@ -50,7 +52,7 @@ NODE_FIELDS = 52
     NODES,  # int64: node table
     TENSORS,  # int64: tensor table
     TALLY,  # int64: how often each strategy was taken, and the work it did
-) = range(18)
+) = range(20)
 
 # Columns of TALLY: output pixels of linear nodes by strategy (differences followed, recomputed in tiles or whole,
 # grouped nodes), other nodes; entries listed, multiply-accumulates and outputs of the first strategy;

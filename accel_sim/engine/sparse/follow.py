@@ -1,119 +1,185 @@
 """Changed codes through linear nodes: exact differences on top of golden accumulators.
 
 A code that changed by ``d`` adds ``d * w`` to each accumulator that it reaches; integer addition has no order, so the
-sum of such differences on top of the golden accumulator is the accumulator of a full recomputation, modulo 2**32. Every
-output pixel within reach gathers the changed channel pairs of its window, adds them up in registers and is requantised
-at once.
+sum of such differences on top of the golden accumulator is the accumulator of a full recomputation, modulo 2**32. The
+differences of a stretch of output pixels are summed first (`scatter`). Where one exceeds its slack the pixel is put on
+a list, and only those pixels are requantised.
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,call-arg,assignment,var-annotated"
 import numpy as np
 
-from accel_sim.engine.bytewise import copy_stretch
-from accel_sim.engine.jit import jit
-from accel_sim.engine.requant import FLOAT32, GEMMLOWP, ROUNDER, SHIFT, gemmlowp_code, shift_code, step_code
+from accel_sim.engine.jit import inlined, jit
+from accel_sim.engine.requant import FLOAT32
 from accel_sim.engine.sparse import fields as F
-from accel_sim.engine.sparse.entries import gather_pixel, window_rows
+from accel_sim.engine.sparse.codes import channel_code
+from accel_sim.engine.sparse.entries import list_rows, window_rows
+from accel_sim.engine.sparse.places import places_of
+from accel_sim.engine.sparse.products import exceeds_8, exceeds_16, settle_8, settle_16
 from accel_sim.engine.sparse.reach import flagged, widen
-from accel_sim.engine.sparse.vector import lowest_bit, pixel_codes_8, pixel_codes_16, pixel_sums_16, prefetch
+from accel_sim.engine.sparse.scatter import scatter, slot_size, slots
+from accel_sim.engine.sparse.vector import highest_bit, lowest_bit, peek_half, poke_byte, poke_half, prefetch
+
+
+@inlined
+def exceeds(sums, slack, row, units, outputs, shift):
+    """Whether the difference of any channel of a pixel, shifted, exceeds its slack.
+
+    `sums`, `slack` and `units` are addresses; the slack downwards stands `row` bytes behind that upwards.
+    """
+    if outputs <= 8:
+        return exceeds_8(sums, slack, slack + row, units, outputs, shift)
+    found = np.int64(0)
+    for c in range(0, outputs, 16):
+        found |= exceeds_16(sums + 4 * c, slack + c, slack + row + c, units + 4 * c, outputs - c, shift)
+    return found
+
+
+@inlined
+def settle(acc, sums, outputs, golden, scale, out, shift, floor, ceiling, add):
+    """Requantise a pixel's channels a vector at a time (see `settle_16`); returns whether any code differs."""
+    if outputs <= 8:
+        return settle_8(acc, sums, outputs, golden, scale, out, shift, floor, ceiling, add)
+    found = np.int64(0)
+    for c in range(0, outputs, 16):
+        found |= settle_16(
+            acc + 4 * c, sums + 4 * c, outputs - c, golden + c, scale + 4 * c, out + c, shift, floor, ceiling, add
+        )
+    return found
 
 
 @jit
-def channel_code(node, ints, floats, channel, acc):
-    """Requantise one accumulator of one output channel to a stored byte."""
-    mode = node[F.MODE]
-    low, high, zero = np.int32(node[F.LOW]), np.int32(node[F.HIGH]), np.int32(node[F.ZERO])
-    if mode == FLOAT32:
-        value = np.float32(acc) * floats[node[F.SCALE] + channel]
-        value = min(max(value, np.float32(low - zero)), np.float32(high - zero))
-        code = np.int32((value + ROUNDER) - ROUNDER) + zero
-    elif mode == SHIFT:
-        code = shift_code(acc, np.int64(ints[node[F.CHANNEL_INTS] + 2 * channel + 1]), low, high, zero)
-    elif mode == GEMMLOWP:
-        place = node[F.CHANNEL_INTS] + 2 * channel
-        code = gemmlowp_code(acc, np.int64(ints[place]), np.int64(ints[place + 1]), low, high, zero)
-    else:
-        count = node[F.STEP_COUNT]
-        place = node[F.STEP_PLACE] + channel * (2 * count + 1)
-        code = step_code(acc, ints[place : place + count], ints[place + count : place + 2 * count + 1])
-    return np.uint8(code + np.int32(node[F.BYTE]))
-
-
-@jit
-def settle_slowly(node, ints, floats, accumulators, golden, first, place, sums, codes):
-    """Requantise the channels of a pixel one by one; returns whether a code differs and leaves them in `codes`."""
-    differ = False
+def settle_slowly(state, number, pixel, slot):
+    """Requantise the channels of an output pixel one by one; returns whether a code differs."""
+    node, sums, accumulators = state[F.NODES][number], state[F.SUMS], state[F.ACCUMULATORS]
+    golden, work = state[F.GOLDEN], state[F.WORK]
+    place = state[F.TENSORS][node[F.OUT], F.OFFSET] + pixel * node[F.OC]
+    first, differ = node[F.ACC] + pixel * node[F.ROW], np.int64(0)
     for channel in range(node[F.OC]):
-        total = np.int32(accumulators[first + channel] + (sums[channel] << np.int32(node[F.ACC_SHIFT])))
-        codes[channel] = channel_code(node, ints, floats, channel, total)
-        differ = differ or codes[channel] != golden[place + channel]
+        total = np.int32(accumulators[first + channel] + (sums[slot + channel] << np.int32(node[F.ACC_SHIFT])))
+        code = channel_code(node, state[F.INTS], state[F.FLOATS], channel, total)
+        if code != golden[place + channel]:
+            work[place + channel] = code
+            differ = np.int64(1)
     return differ
 
 
-@jit
-def follow_rows(state, number, begin, end):
-    """Follow the differences into the touched pixels of some output rows, flag those that change, clear the marks."""
-    node, touched, spans = state[F.NODES][number], state[F.TOUCHED], state[F.SPANS]
-    source, target = state[F.TENSORS][node[F.IN]], state[F.TENSORS][node[F.OUT]]
-    flags, ranges = state[F.FLAGS].ctypes.data + source[F.PIXELS], state[F.RANGES].ctypes.data
-    entries, listed = state[F.ENTRIES].ctypes.data, state[F.LISTED].ctypes.data + 64
-    accumulators, golden, ints, floats = state[F.ACCUMULATORS], state[F.GOLDEN], state[F.INTS], state[F.FLOATS]
-    weights, work = state[F.WEIGHTS].ctypes.data + 2 * node[F.WEIGHT], state[F.WORK].ctypes.data
-    sums, out_flags = state[F.SUMS], state[F.FLAGS]
-    oc, width, shift = node[F.OC], node[F.OW], np.int32(node[F.ACC_SHIFT])
-    zero = np.int32(node[F.ZERO])
+@inlined
+def crossing_pixels(places, node, line, first, last):
+    """List the touched columns ``first .. last`` of a row in which a code may change, and ask for their memory.
+
+    Returns how many there are, and how many were touched.
+    """
+    oc, row, width, shift = node[F.OC], node[F.ROW], node[F.OW], np.int32(node[F.ACC_SHIFT])
+    step, margin = slots(node, np.int64(0))[1:]
+    size, touched, found = slot_size(oc), np.int64(0), np.int64(0)
+    start = line * width
+    accumulators, slack = places.accumulators + 4 * start * row, places.slack + 2 * start * row
+    golden, work = places.golden + start * oc, places.work + start * oc
+    for x in range(first // 64 * 64, last, 64):
+        mask = flagged(places.touched + start, x, last)
+        if x < first:
+            mask &= np.int64(-1) << (first - x)
+        while mask:
+            column = x + lowest_bit(mask)
+            mask &= mask - 1
+            touched += 1
+            slot = places.sums + 4 * (margin + (column - first) * step) * size
+            poke_half(places.crossing + 4 * found, np.int32(column))
+            found += exceeds(slot, slack + 2 * column * row, row, places.units, oc, shift) != 0
+    for k in range(found):
+        column = np.int64(peek_half(places.crossing + 4 * k))
+        for ahead in range(4 * column * row, 4 * (column + 1) * row, 64):
+            prefetch(accumulators + ahead)
+        prefetch(golden + column * oc)
+        prefetch(work + column * oc)
+    return found, touched
+
+
+@inlined
+def settle_pixels(state, number, places, node, line, first, count):
+    """Requantise the listed columns of a row; returns whether any code changed."""
+    oc, row, start = node[F.OC], node[F.ROW], line * node[F.OW]
+    zero, shift = np.int32(node[F.ZERO]), np.int32(node[F.ACC_SHIFT])
     floor, ceiling = np.float32(node[F.LOW] - zero), np.float32(node[F.HIGH] - zero)
-    add, scale = zero + np.int32(node[F.BYTE]), floats.ctypes.data + 4 * node[F.SCALE]
-    codes = np.empty(oc + 16, np.uint8)
-    golden_codes = golden.ctypes.data + source[F.OFFSET]
-    places = (flags, ranges, golden_codes, work + source[F.OFFSET], entries)
-    out, vector = codes.ctypes.data, node[F.MODE] == FLOAT32
-    products, settled, filled = np.int64(0), np.int64(0), np.int64(0)
-    for line in range(begin, end):
-        found = False
-        for x in range(0, width, 64):
-            mask = flagged(touched.ctypes.data + line * width, x, width)
-            coming = mask
-            while coming:  # large models do not fit the caches: ask for all lines before waiting for the first
-                pixel = line * width + x + lowest_bit(coming)
-                coming &= coming - 1
-                acc = accumulators.ctypes.data + 4 * (node[F.ACC] + pixel * node[F.ROW])
-                for ahead in range(0, 4 * node[F.ROW], 64):
-                    prefetch(acc + ahead)
-                prefetch(golden.ctypes.data + target[F.OFFSET] + pixel * oc)
-            while mask:
-                column = x + lowest_bit(mask)
-                mask &= mask - 1
-                pixel = line * width + column
-                filled, fours = gather_pixel(node, places, listed, filled, line, column)
-                products += fours
-                settled += 1
-                first, place = node[F.ACC] + pixel * node[F.ROW], target[F.OFFSET] + pixel * oc
-                acc, before = accumulators.ctypes.data + 4 * first, golden.ctypes.data + place
-                if vector and oc > 8:
-                    differ = pixel_codes_16(
-                        acc, weights, listed, fours, oc, before, scale, out, shift, floor, ceiling, add
-                    )
-                elif vector:
-                    differ = pixel_codes_8(
-                        acc, weights, listed, fours, oc, before, scale, out, shift, floor, ceiling, add
-                    )
-                else:
-                    pixel_sums_16(weights, listed, fours, oc, sums.ctypes.data)
-                    differ = np.int64(
-                        settle_slowly(node, ints, floats, accumulators, golden, first, place, sums, codes)
-                    )
-                if differ:
-                    copy_stretch(work + place, out, oc)
-                    out_flags[target[F.PIXELS] + pixel] = 1
-                    found = True
+    add, vector = zero + np.int32(node[F.BYTE]), node[F.MODE] == FLOAT32
+    step, margin = slots(node, np.int64(0))[1:]
+    size, found = slot_size(oc), np.int64(0)
+    for k in range(count):
+        column = np.int64(peek_half(places.crossing + 4 * k))
+        pixel, slot = start + column, (margin + (column - first) * step) * size
+        if vector:
+            differ = settle(
+                places.accumulators + 4 * pixel * row, places.sums + 4 * slot, oc, places.golden + pixel * oc,
+                places.scale, places.work + pixel * oc, shift, floor, ceiling, add,
+            )  # fmt: skip
+        else:
+            differ = settle_slowly(state, number, pixel, slot)
+        poke_byte(places.changed + pixel, np.uint8(differ != 0))
+        found |= differ
+    return found != 0
+
+
+@inlined
+def marked(row, first, last):
+    """First and last marked pixel of columns ``first .. last`` of a row at an address."""
+    begin, end = last, first
+    for x in range(first, last, 64):
+        mask = flagged(row, x, last)
+        if mask != 0:
+            begin, end = min(begin, x + lowest_bit(mask)), x + highest_bit(mask) + 1
+    return begin, end
+
+
+@inlined
+def ask_for(places, node, line):
+    """Ask for the slack of an output row's touched pixels: large models do not fit the caches."""
+    row, width = node[F.ROW], node[F.OW]
+    for x in range(0, width, 64):
+        mask = flagged(places.touched + line * width, x, width)
+        while mask:
+            column = x + lowest_bit(mask)
+            mask &= mask - 1
+            prefetch(places.slack + 2 * (line * width + column) * row)
+
+
+@jit
+def follow_rows(state, number, first, last, span, filled, left_out, size):
+    """Follow the differences into the touched pixels of some output rows, flag those that change, clear the marks.
+
+    `span` is the columns of the input whose entries are listed, `filled` how many are listed already; `left_out` (rows,
+    tiles of `size` pixels) says which tiles are up to date.
+    """
+    node, places, spans = state[F.NODES][number], places_of(state, number), state[F.SPANS]
+    width = node[F.OW]
+    made, settled, followed = np.int64(0), np.int64(0), np.int64(0)
+    ask_for(places, node, first)
+    for line in range(first, last):
+        if line + 1 < last:
+            ask_for(places, node, line + 1)
+        column, found = np.int64(0), False
+        while column < width:
+            stop = column
+            while stop < width and not left_out[line - first, stop // size]:
+                stop += size
+            begin, end = marked(places.touched + line * width, column, min(stop, width))
+            column = stop + size
+            if begin >= end:
+                continue
+            rows = window_rows(node, line)
+            filled = list_rows(places, node, rows[0], rows[1], span, filled)
+            made += scatter(places, node, line, begin, end)
+            crossing, touched = crossing_pixels(places, node, line, begin, end)
+            found |= settle_pixels(state, number, places, node, line, begin, crossing)
+            settled += crossing
+            followed += touched
         if found:
             widen(spans, node[F.OUT], line)
-        touched[line * width : (line + 1) * width] = 0
-    if settled:
-        first, last = window_rows(node, begin)[0], window_rows(node, end - 1)[1]
-        state[F.RANGES][first * node[F.IW] : last * node[F.IW]] = 0
-    state[F.TALLY][F.PRODUCTS] += 8 * products * oc
-    state[F.TALLY][F.REQUANTISED] += settled * oc
-    state[F.TALLY][F.LISTED_ENTRIES] += 4 * products
-    state[F.TALLY][F.FOLLOWED] += settled
+        state[F.TOUCHED][line * width : (line + 1) * width] = 0
+    begin, end = window_rows(node, first)[0], window_rows(node, last - 1)[1]
+    state[F.LISTED][begin:end] = 0
+    tally = state[F.TALLY]
+    tally[F.PRODUCTS] += 2 * made * node[F.OC] * node[F.KW]
+    tally[F.LISTED_ENTRIES] += made
+    tally[F.REQUANTISED] += settled * node[F.OC]
+    tally[F.FOLLOWED] += followed

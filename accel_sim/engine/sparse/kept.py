@@ -25,18 +25,22 @@ class Kept:
         uint8, all stored tensors of codes one after the other.
     accumulators
         int32, of the linear nodes whose accumulators are kept.
+    slack
+        uint8, how far each accumulator may move without a change of its code, upwards and downwards.
     values
         Tensors that are not codes (real values of host nodes and outputs), by name, in stored form.
     """
 
     codes: Array
     accumulators: Array
+    slack: Array
     values: Mapping[str, Array]
 
     def save(self, folder: Path, image: int) -> None:
         """Write the state of an image, to be mapped by other processes."""
         np.save(folder / f"{image}-codes.npy", self.codes)
         np.save(folder / f"{image}-accumulators.npy", self.accumulators)
+        np.save(folder / f"{image}-slack.npy", self.slack)
         for place, name in enumerate(self.values):
             np.save(folder / f"{image}-value-{place}.npy", self.values[name])
 
@@ -45,8 +49,9 @@ class Kept:
         """Map a saved state, read only; `names` are those of its values, in order."""
         codes = np.load(folder / f"{image}-codes.npy", mmap_mode="r")
         accumulators = np.load(folder / f"{image}-accumulators.npy", mmap_mode="r")
+        slack = np.load(folder / f"{image}-slack.npy", mmap_mode="r")
         values = {n: np.load(folder / f"{image}-value-{i}.npy", mmap_mode="r") for i, n in enumerate(names)}
-        return cls(codes, accumulators, values)
+        return cls(codes, accumulators, slack, values)
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ class Memory:
     Attributes
     ----------
     codes_bytes, accumulators_bytes
-        Golden codes and accumulators, per image; processes of one campaign share them.
+        Golden codes, accumulators and their slack, per image; processes of one campaign share them.
     work_bytes
         Codes of the run under way, per image and process.
     scratch_bytes
@@ -87,9 +92,9 @@ def memory_of(tables: Tables, images: int) -> Memory:
     pixels = int((tables.tensors[:, F.ROWS] * tables.tensors[:, F.WIDTH]).max(initial=1))
     return Memory(
         codes_bytes=tables.codes,
-        accumulators_bytes=4 * tables.accumulators,
+        accumulators_bytes=6 * tables.accumulators,
         work_bytes=tables.codes,
-        scratch_bytes=tables.pixels + 9 * pixels + 8 * (tables.entries + tables.listed) + 4 * tables.channels,
+        scratch_bytes=tables.pixels + pixels + 8 * tables.entries + 4 * (tables.starts + tables.sums),
         tables_bytes=sum(a.nbytes for a in arrays),
         images=images,
     )

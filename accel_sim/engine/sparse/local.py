@@ -3,14 +3,14 @@
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,call-arg,assignment,var-annotated"
 import numpy as np
 
-from accel_sim.engine.bytewise import copy_stretch, lookup_stretch, max_stretch
+from accel_sim.engine.bytewise import copy_short, copy_stretch, lookup_short, lookup_stretch, max_stretch
 from accel_sim.engine.jit import jit
 from accel_sim.engine.requant import ROUNDER
 from accel_sim.engine.sparse import fields as F
+from accel_sim.engine.sparse.codes import channel_code
 from accel_sim.engine.sparse.cost import count_touched
-from accel_sim.engine.sparse.follow import channel_code
 from accel_sim.engine.sparse.reach import any_flag, check_line, check_rows, differs, flagged, reach, widen
-from accel_sim.engine.sparse.vector import lowest_bit
+from accel_sim.engine.sparse.vector import lowest_bit, poke_byte, prefetch
 
 
 @jit
@@ -161,6 +161,37 @@ def global_pool(state, number):
 
 
 @jit
+def join_pixels(flags, codes, golden, work, changed, width, channels, pitch, table, certain):
+    """Copy the flagged pixels of a row into slices of wider pixels, `pitch` bytes apart; returns whether any differs.
+
+    All but the last five arguments are addresses, those of the output at the slice of the first pixel; `table` is one
+    as well, or 0 for a copy. Where it is `certain`, a changed pixel changes its copy, and nothing is compared.
+    """
+    found = False
+    for x in range(0, width, 64):
+        mask = flagged(flags, x, width)
+        coming = mask
+        while coming:
+            column = x + lowest_bit(coming)
+            coming &= coming - 1
+            prefetch(work + column * pitch)
+            prefetch(golden + column * pitch)
+        while mask:
+            column = x + lowest_bit(mask)
+            mask &= mask - 1
+            source, target = codes + column * channels, work + column * pitch
+            for c in range(0, channels, 64):
+                if table == 0:
+                    copy_short(target + c, source + c, min(channels - c, 64))
+                else:
+                    lookup_short(target + c, source + c, table, min(channels - c, 64))
+            if certain or differs(golden + column * pitch, target, channels):
+                poke_byte(changed + column, np.uint8(1))
+                found = True
+    return found
+
+
+@jit
 def join(state, number):
     """Concatenation: each input fills its slice of the output, through a table where its scale differs."""
     node, ints, work, golden = state[F.NODES][number], state[F.INTS], state[F.WORK], state[F.GOLDEN]
@@ -189,6 +220,16 @@ def join(state, number):
                     copy_stretch(work.ctypes.data + place + x * pitch + start, codes + x * channels, channels)
                 out_flags = flags.ctypes.data + outer[F.PIXELS] + line * pixels
                 if check_line(golden.ctypes.data + place, work.ctypes.data + place, out_flags, pixels, pitch):
+                    widen(spans, node[F.OUT], line)
+                continue
+            if pitch == width and block == channels:
+                place = line * pixels
+                if join_pixels(
+                    flags.ctypes.data + row[F.PIXELS] + place, codes, golden.ctypes.data + out + place * pitch + start,
+                    work.ctypes.data + out + place * pitch + start, flags.ctypes.data + outer[F.PIXELS] + place, pixels,
+                    channels, pitch, np.int64(0) if table < 0 or many else tables.ctypes.data + table,
+                    table < 0,
+                ):  # fmt: skip
                     widen(spans, node[F.OUT], line)
                 continue
             for x in range(0, pixels, 64):

@@ -10,7 +10,7 @@ import numpy as np
 from accel_sim.engine.jit import jit
 from accel_sim.engine.requant import FLOAT32, ROUNDER
 from accel_sim.engine.sparse import fields as F
-from accel_sim.engine.sparse.follow import channel_code
+from accel_sim.engine.sparse.codes import channel_code
 from accel_sim.engine.sparse.reach import differs, widen
 
 

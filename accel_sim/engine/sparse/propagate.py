@@ -1,8 +1,10 @@
 """One faulty run: node by node from the fault to the outputs, by the cheaper strategy each time, and back again."""
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,call-arg,assignment,var-annotated"
-from accel_sim.engine.bytewise import copy_stretch
-from accel_sim.engine.jit import jit
+import numpy as np
+
+from accel_sim.engine.bytewise import copy_short
+from accel_sim.engine.jit import inlined, jit
 from accel_sim.engine.sparse import fields as F
 from accel_sim.engine.sparse.cost import entries_reaching, whole_is_cheaper
 from accel_sim.engine.sparse.dense import recompute
@@ -11,7 +13,7 @@ from accel_sim.engine.sparse.local import average_pool, global_pool, join, looku
 from accel_sim.engine.sparse.plain import recompute_grouped
 from accel_sim.engine.sparse.reach import differs, flagged, reach
 from accel_sim.engine.sparse.tiles import update_tiles
-from accel_sim.engine.sparse.vector import highest_bit, lowest_bit
+from accel_sim.engine.sparse.vector import lowest_bit, poke_byte, prefetch
 
 
 @jit
@@ -39,7 +41,9 @@ def update_rows(state, number, first, last, dense, portable):
         recompute(state, number, first, last, portable)
         state[F.TOUCHED][first * width : last * width] = 0
     else:
-        follow_rows(state, number, first, last)
+        span = (np.int64(0), state[F.NODES][number, F.IW])
+        nothing = np.zeros((last - first, 1), np.uint8)
+        follow_rows(state, number, first, last, span, np.int64(0), nothing, state[F.NODES][number, F.OW])
 
 
 @jit
@@ -123,23 +127,36 @@ def propagate(state, first, stop, portable, policy):
 
 @jit
 def undo(state):
-    """Restore the golden codes of every row that has flags, and clear the flags."""
-    spans, flags = state[F.SPANS], state[F.FLAGS]
-    golden, work = state[F.GOLDEN].ctypes.data, state[F.WORK].ctypes.data
+    """Restore the golden codes of every pixel that has a flag, and clear the flags."""
+    spans = state[F.SPANS]
     for tensor in range(spans.shape[0]):
-        row = state[F.TENSORS][tensor]
-        width = row[F.WIDTH]
-        for line in range(spans[tensor, 0], spans[tensor, 1]):
-            begin = row[F.PIXELS] + line * width
-            for x in range(0, width, 64):
-                mask = flagged(flags.ctypes.data + begin, x, width)
-                if mask == 0:
-                    continue
-                first, count = line * width + x + lowest_bit(mask), highest_bit(mask) + 1 - lowest_bit(mask)
-                place = row[F.OFFSET] + first * row[F.CHANNELS]
-                copy_stretch(work + place, golden + place, count * row[F.CHANNELS])
-                flags[begin + x : begin + min(x + 64, width)] = 0
+        row, last = state[F.TENSORS][tensor], spans[tensor, 1]
+        width, size = row[F.WIDTH], row[F.CHANNELS]
+        flags = state[F.FLAGS].ctypes.data + row[F.PIXELS]
+        golden, work = state[F.GOLDEN].ctypes.data + row[F.OFFSET], state[F.WORK].ctypes.data + row[F.OFFSET]
+        for line in range(spans[tensor, 0], last):
+            restore_row(flags, golden, work, line * width, width, size, line + 1 < last)
         spans[tensor, 0], spans[tensor, 1] = 0, 0
+
+
+@inlined
+def restore_row(flags, golden, work, start, width, size, ahead):
+    """Restore the flagged pixels of a row of `width` that begins at pixel `start`, and ask for those of the next."""
+    for x in range(0, width, 64):
+        if ahead:
+            coming = flagged(flags + start + width, x, width)
+            while coming:
+                place = (start + width + x + lowest_bit(coming)) * size
+                coming &= coming - 1
+                prefetch(golden + place)
+                prefetch(work + place)
+        mask = flagged(flags + start, x, width)
+        while mask:
+            pixel = start + x + lowest_bit(mask)
+            mask &= mask - 1
+            poke_byte(flags + pixel, np.uint8(0))
+            for c in range(0, size, 64):
+                copy_short(work + pixel * size + c, golden + pixel * size + c, min(size - c, 64))
 
 
 @jit

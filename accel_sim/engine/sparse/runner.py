@@ -14,6 +14,7 @@ from accel_sim.engine.linear_steps import ConvStep, ConvTransposeStep, GemmStep
 from accel_sim.engine.microkernel import portable
 from accel_sim.engine.operands import Patch, bias_row, check_flips, view_positions
 from accel_sim.engine.sparse import fields as F
+from accel_sim.engine.sparse.aligned import aligned_copy, aligned_zeros
 from accel_sim.engine.sparse.attach import handles
 from accel_sim.engine.sparse.entry import (
     count_changed_codes,
@@ -22,6 +23,7 @@ from accel_sim.engine.sparse.entry import (
     run_accumulate,
     run_accumulate_pool,
     run_check_rows,
+    run_measure_slack,
     run_propagate,
     run_strike_bias,
     run_strike_code,
@@ -29,7 +31,7 @@ from accel_sim.engine.sparse.entry import (
     run_undo,
 )
 from accel_sim.engine.sparse.kept import Kept
-from accel_sim.engine.sparse.tables import Tables
+from accel_sim.engine.sparse.tables import ALIGNMENT, Tables
 from accel_sim.model import View
 
 Array = NDArray[Any]
@@ -45,9 +47,10 @@ class Scratch:
     spans: Array
     touched: Array
     entries: Array
-    ranges: Array
+    starts: Array
     listed: Array
     sums: Array
+    crossing: Array
     tally: Array
 
 
@@ -55,13 +58,14 @@ def make_scratch(tables: Tables) -> Scratch:
     """Reserve working space for a model."""
     pixels = int((tables.tensors[:, F.ROWS] * tables.tensors[:, F.WIDTH]).max(initial=1)) + 64
     return Scratch(
-        flags=np.zeros(tables.pixels + 64, np.uint8),
+        flags=aligned_zeros(tables.pixels + 64, np.uint8),
         spans=np.zeros((len(tables.numbers), 2), np.int64),
-        touched=np.zeros(pixels, np.uint8),
-        entries=np.zeros(tables.entries + 16, np.int64),
-        ranges=np.zeros(pixels, np.int64),
-        listed=np.zeros(tables.listed + 32, np.int64),
-        sums=np.zeros(tables.channels + 32, np.int32),
+        touched=aligned_zeros(pixels, np.uint8),
+        entries=aligned_zeros(tables.entries + 16, np.int64),
+        starts=aligned_zeros(tables.starts + 32, np.int32),
+        listed=np.zeros(int(tables.tensors[:, F.ROWS].max(initial=1)) + 8, np.uint8),
+        sums=aligned_zeros(tables.sums + 32, np.int32),
+        crossing=np.zeros(int(tables.tensors[:, F.WIDTH].max(initial=1)) + 16, np.int32),
         tally=np.zeros(F.TALLY_FIELDS, np.int64),
     )
 
@@ -96,9 +100,9 @@ class FaultRunner:
         self.golden = Golden(tensors)  # views of the arena: the codes are held once
         space = scratch or make_scratch(tables)
         self.state = (
-            codes, np.array(codes), space.flags, space.spans, self.kept.accumulators, space.touched, space.entries,
-            space.ranges, space.listed, space.sums, tables.weights, tables.packed, tables.tables,
-            tables.ints, tables.floats, tables.nodes, tables.tensors, space.tally,
+            codes, aligned_copy(codes), space.flags, space.spans, self.kept.accumulators, self.kept.slack,
+            space.touched, space.entries, space.starts, space.listed, space.sums, space.crossing, tables.weights,
+            tables.packed, tables.tables, tables.ints, tables.floats, tables.nodes, tables.tensors, space.tally,
         )  # fmt: skip
         self._writers = {n: position for position, node in enumerate(self.graph.nodes) for n in node.outputs}
         self.handles = handles(self.state)  # the arrays themselves stay alive in `state`
@@ -106,17 +110,20 @@ class FaultRunner:
             self._accumulate()
 
     def _keep(self, golden: Golden) -> Kept:
-        codes = np.zeros(self.tables.codes + 64, np.uint8)
+        codes = aligned_zeros(self.tables.codes + ALIGNMENT, np.uint8)
         for name, number in self.tables.numbers.items():
             start, size = self.tables.tensors[number, : F.SIZE + 1]
             codes[start : start + size] = golden.tensors[name].reshape(-1)
         values = {n: x for n, x in golden.tensors.items() if n not in self.tables.numbers}
-        return Kept(codes, np.zeros(self.tables.accumulators, np.int32), values)
+        outputs = self.tables.accumulators
+        slack = aligned_zeros(2 * outputs + ALIGNMENT, np.uint8)
+        return Kept(codes, aligned_zeros(outputs, np.int32), slack, values)
 
     def _accumulate(self) -> None:
         for number, row in enumerate(self.tables.nodes):
             if row[F.KIND] in (F.LINEAR, F.TRANSPOSED) and row[F.ACC] >= 0:
                 run_accumulate(self.handles, number)
+                run_measure_slack(self.handles, number)
             elif row[F.KIND] == F.GLOBAL:
                 run_accumulate_pool(self.handles, number)
 

@@ -5,7 +5,7 @@ import numpy as np
 
 from accel_sim.engine.jit import jit
 from accel_sim.engine.sparse import fields as F
-from accel_sim.engine.sparse.follow import channel_code
+from accel_sim.engine.sparse.codes import channel_code
 from accel_sim.engine.sparse.plain import bias_of, channel_sum
 from accel_sim.engine.sparse.reach import differs, widen
 
@@ -31,6 +31,9 @@ def strike_rows(state, number, channel, source_channel, ky, kx, difference):
     ih, iw, ic, oh, ow, oc = node[F.IH], node[F.IW], node[F.IC], node[F.OH], node[F.OW], node[F.OC]
     sh, sw, zero, shift = node[F.SH], node[F.SW], np.int32(node[F.X_ZERO]), np.int32(node[F.ACC_SHIFT])
     transposed, weighted = node[F.KIND] == F.TRANSPOSED, source_channel >= 0
+    slack, unit = state[F.SLACK], np.int64(0)
+    if node[F.ACC] >= 0:
+        unit = np.int64(ints[node[F.UNIT] + channel])
     down, across = ky * node[F.DH] - node[F.TOP], kx * node[F.DW] - node[F.LEFT]
     walk_inputs = transposed and weighted
     height, width = (ih, iw) if walk_inputs else (oh, ow)
@@ -53,6 +56,10 @@ def strike_rows(state, number, channel, source_channel, ky, kx, difference):
                     continue
             pixel = line * ow + ox
             if node[F.ACC] >= 0:
+                place = 2 * (node[F.ACC] + pixel * node[F.ROW]) + channel
+                up, room = np.int64(slack[place]) << unit, np.int64(slack[place + node[F.ROW]]) << unit
+                if -room <= change <= up:
+                    continue
                 total = accumulators[node[F.ACC] + pixel * node[F.ROW] + channel]
             else:
                 total = channel_sum(node, golden, offset, weights, line, ox, channel) << shift

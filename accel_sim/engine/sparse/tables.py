@@ -9,15 +9,18 @@ from numpy.typing import NDArray
 from accel_sim.engine.layout import offset, stored_map
 from accel_sim.engine.linear_steps import ConvStep, ConvTransposeStep, GemmStep, Group
 from accel_sim.engine.operands import Stage, stage
-from accel_sim.engine.requant import STEPS
+from accel_sim.engine.requant import FLOAT32, SHIFT, STEPS
 from accel_sim.engine.sparse import fields as F
+from accel_sim.engine.sparse.aligned import LINE, aligned_copy
 from accel_sim.engine.sparse.cost import PER_ROW, dense_pixel
+from accel_sim.engine.sparse.entries import SPARE
+from accel_sim.engine.sparse.slack import MOST, MOST_UNIT
 from accel_sim.engine.steps import ConcatStep, Lookup2Step, LookupStep, MoveStep, Step, real_table, window_tuple
 from accel_sim.model import AveragePool, Concat, Dequantise, GlobalAveragePool, Graph, MaxPool, Move, Node
 
 Array = NDArray[Any]
 WIDTH = 8  # accumulator rows are padded to whole vectors
-ALIGNMENT = 64  # whole vectors may be read past the end of any tensor
+ALIGNMENT = LINE  # whole vectors may be read past the end of any tensor
 
 
 @dataclass(eq=False)
@@ -31,14 +34,14 @@ class _Arena:
     def add(self, values: Array) -> int:
         """Append values and return where they begin."""
         flat = np.ascontiguousarray(values, self.dtype).reshape(-1)
-        start = self.size
-        self.parts.append(flat)
-        self.size += flat.size
+        start, line = self.size, ALIGNMENT // flat.itemsize
+        self.parts.append(np.concatenate([flat, np.zeros(-flat.size % line, self.dtype)]))
+        self.size += self.parts[-1].size
         return start
 
     def array(self) -> Array:
         """Return everything in one array; whole vectors may be read past the end of any part."""
-        return np.concatenate([*self.parts, np.zeros(16, self.dtype)])
+        return aligned_copy(np.concatenate([*self.parts, np.zeros(16, self.dtype)]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +60,8 @@ class Tables:
     codes: int
     pixels: int
     entries: int
-    listed: int
-    channels: int
+    starts: int
+    sums: int
 
 
 class _Compiler:
@@ -78,7 +81,7 @@ class _Compiler:
         self.nodes = np.zeros((len(graph.nodes), F.NODE_FIELDS), np.int64)
         self.weights, self.packed = _Arena(np.int16), _Arena(np.int8)
         self.tables, self.ints, self.floats = _Arena(np.uint8), _Arena(np.int32), _Arena(np.float32)
-        self.accumulators, self.entries, self.listed, self.channels = 0, 0, 0, 0
+        self.accumulators, self.entries, self.starts, self.sums = 0, 0, 0, 0
 
     def compile(self, accumulator_bytes: int | None) -> Tables:
         for number, node in enumerate(self.graph.nodes):
@@ -87,7 +90,7 @@ class _Compiler:
         return Tables(
             self.tensors, self.numbers, self.nodes, self.weights.array(), self.packed.array(), self.tables.array(),
             self.ints.array(), self.floats.array(), self.accumulators + 16, self.codes, self.pixels, self.entries,
-            self.listed, self.channels,
+            self.starts, self.sums,
         )  # fmt: skip
 
     def _node(self, number: int, node: Node) -> None:
@@ -133,6 +136,18 @@ class _Compiler:
             row[place : place + 3] = (*spatial, shape[1])
         row[F.KH : F.DW + 1] = window
 
+    def _unit(self, prepared: Stage, outputs: int) -> int:
+        """Place the units of slack, as powers of two: 255 of them are about a step from one code to the next."""
+        if prepared.mode == FLOAT32:
+            step = 1 / prepared.scale.astype(np.float64)
+        elif prepared.mode == STEPS:
+            ends = prepared.thresholds[:, [0, -1]].astype(np.float64)
+            step = (ends[:, 1] - ends[:, 0]) / prepared.thresholds.shape[1]
+        else:
+            step = np.exp2(prepared.exponent.astype(np.float64) * (1 if prepared.mode == SHIFT else -1))
+        units = np.ceil(np.log2(np.maximum(step, 1) / MOST)).clip(0, MOST_UNIT).astype(np.int32)
+        return self.ints.add(np.resize(units, -(-outputs // 16) * 16))
+
     def _stage(self, row: Array, prepared: Stage, bias: Array) -> None:
         row[F.MODE] = prepared.mode
         row[F.SCALE] = self.floats.add(prepared.scale)
@@ -161,22 +176,27 @@ class _Compiler:
         row[F.GROUP], row[F.ICG], row[F.OCG], row[F.ROW] = group, inputs, ocg, length
         row[F.WEIGHT] = self.weights.add(padded)
         row[F.UNITS] = int(self.tensors[row[F.OUT], F.SIZE]) // outputs
-        self.channels = max(self.channels, outputs)
+        self.sums = max(self.sums, outputs)
         if group == 1:
-            pixels = int(self.tensors[row[F.IN], F.SIZE]) // inputs
-            self.entries, self.listed = max(self.entries, pixels * pairs), max(self.listed, taps * pairs)
+            lines, width = (int(n) for n in self.tensors[row[F.IN], [F.ROWS, F.WIDTH]])
+            self.entries = max(self.entries, lines * width * pairs)
+            self.starts = max(self.starts, lines * (width + SPARE))
+            apart = 1 if row[F.KIND] == F.TRANSPOSED else int(row[F.SW])
+            slots = int(row[F.OW]) * apart + 2 * int(row[F.KW] - 1) * int(row[F.DW])
+            self.sums = max(self.sums, slots * (8 if outputs <= 8 else -(-outputs // 16) * 16))
         row[F.ACC_SHIFT], row[F.X_ZERO] = step.shift, step.x_zero
         self._stage(row, step.stage, bias)
+        row[F.UNIT] = self._unit(step.stage, outputs)
 
     def _keep_accumulators(self, limit_bytes: int | None) -> None:
         """Give a place to the accumulators that save most per byte; a node without them is always recomputed."""
         linear = [row for row in self.nodes if row[F.KIND] in (F.LINEAR, F.TRANSPOSED)]
         left = float("inf") if limit_bytes is None else float(limit_bytes)
         for row in sorted(linear, key=lambda row: -row[F.DENSE_PS] / (row[F.OW] * row[F.ROW])):
-            size = int(row[F.UNITS] * row[F.ROW])
+            size = -(-int(row[F.UNITS] * row[F.ROW]) // ALIGNMENT) * ALIGNMENT
             row[F.ACC] = -1
-            if 4 * size <= left:
-                left -= 4 * size
+            if 6 * size <= left:  # four bytes, and two of slack
+                left -= 6 * size
                 row[F.ACC] = self.accumulators
                 self.accumulators += size
 
@@ -246,7 +266,7 @@ class _Compiler:
         row[F.KIND] = F.GLOBAL
         row[F.X_ZERO] = operation.x_zero + offset(source)
         row[F.ACC] = self.accumulators
-        self.accumulators += target.size
+        self.accumulators += -(-target.size // ALIGNMENT) * ALIGNMENT
         channels = source.shape[1]
         self._stage(row, stage(operation.epilogue, channels, target), np.zeros(channels, np.int32))
 

@@ -9,34 +9,79 @@ from accel_sim.engine.linear import BLOCK
 from accel_sim.engine.microkernel import ROWS, runs_times_matrix
 from accel_sim.engine.requant import FLOAT32
 from accel_sim.engine.sparse import fields as F
-from accel_sim.engine.sparse.cost import ALWAYS, NEVER, entries_reaching, touched_limit
+from accel_sim.engine.sparse.cost import (
+    ALWAYS,
+    CERTAIN,
+    NEVER,
+    entries_reaching,
+    follow_cost,
+    tile_cost,
+    touched_limit,
+)
 from accel_sim.engine.sparse.dense import requantisation
+from accel_sim.engine.sparse.entries import entries_between, list_rows, window_columns, window_rows
 from accel_sim.engine.sparse.follow import follow_rows
+from accel_sim.engine.sparse.places import places_of
 from accel_sim.engine.sparse.reach import check_line, flagged, widen
 from accel_sim.engine.sparse.vector import count_bits
 
 
 @jit
-def choose_tiles(state, number, first, last, size, policy, chosen):
-    """Mark the tiles of rows ``first .. last`` that are to be recomputed; returns the rows and tiles that span them.
+def sort_tiles(state, number, first, last, size, policy, chosen):
+    """Mark the tiles of rows ``first .. last`` that are recomputed for certain (1) and those to be weighed (2).
 
-    `chosen` is (rows, tiles); a tile is `size` pixels of a row.
+    `chosen` is (rows, tiles); a tile is `size` pixels of a row. Returns the columns that span those to be weighed.
     """
     node, touched = state[F.NODES][number], state[F.TOUCHED].ctypes.data
     width = node[F.OW]
-    begin, end, left, right = np.int64(1 << 60), np.int64(0), np.int64(1 << 60), np.int64(0)
+    left, right = int(width), 0
     limit = np.int64(ALWAYS if policy == 2 else NEVER)
     if policy == 0:
-        limit = touched_limit(node, size, entries_reaching(state, number, first, last))
+        limit = touched_limit(node, size, entries_reaching(state, number, first, last) / CERTAIN)
     for line in range(first, last):
         for tile in range(chosen.shape[1]):
             x = tile * size
             count = count_bits(flagged(touched + line * width, x, min(width, x + size)))
-            wanted = count > limit
-            chosen[line - first, tile] = wanted
-            if wanted:
-                begin, end = min(begin, line), max(end, line + 1)
-                left, right = min(left, tile), max(right, tile + 1)
+            chosen[line - first, tile] = 0
+            if count > limit:
+                chosen[line - first, tile] = 1
+            elif count > 0:
+                chosen[line - first, tile] = 2
+                left, right = min(left, x), max(right, min(x + size, width))
+    return left, right
+
+
+@jit
+def weigh_tiles(state, number, first, last, size, span, chosen):
+    """List what reaches the tiles marked 2 and decide about each of them; returns how many entries are listed."""
+    node, places = state[F.NODES][number], places_of(state, number)
+    width, filled = node[F.OW], np.int64(0)
+    for line in range(first, last):
+        known = False
+        for tile in range(chosen.shape[1]):
+            if chosen[line - first, tile] != 2:
+                continue
+            if not known:
+                begin, end = window_rows(node, line)
+                filled = list_rows(places, node, begin, end, span, filled)
+                known = True
+            x = tile * size
+            stop = min(width, x + size)
+            count = count_bits(flagged(places.touched + line * width, x, stop))
+            cost = follow_cost(node, count, entries_between(node, places.starts, line, x, stop))
+            chosen[line - first, tile] = cost > tile_cost(node, size)
+    return filled
+
+
+@jit
+def spanned(chosen, first):
+    """Return the rows, and the first and last tile of any row, that span the chosen tiles."""
+    begin, end, left, right = np.int64(1 << 60), np.int64(0), np.int64(1 << 60), np.int64(0)
+    for line in range(chosen.shape[0]):
+        for tile in range(chosen.shape[1]):
+            if chosen[line, tile]:
+                begin, end = min(begin, first + line), first + line + 1
+                left, right = min(left, np.int64(tile)), max(right, np.int64(tile + 1))
     return begin, end, left, right
 
 
@@ -104,11 +149,19 @@ def update_tiles(state, number, first, last, portable, policy):
     node = state[F.NODES][number]
     oh = node[F.OH]
     size = ROWS * (2 if node[F.OC] <= node[F.COLUMNS] // 2 else 1)
-    chosen = np.empty((last - first, -(-node[F.OW] // size)), np.bool_)
-    begin, end, left, right = choose_tiles(state, number, first, last, size, policy, chosen)
+    chosen = np.empty((last - first, -(-node[F.OW] // size)), np.uint8)
+    left, right = sort_tiles(state, number, first, last, size, policy, chosen)
+    filled, span = np.int64(0), (np.int64(0), np.int64(0))
+    if left < right:
+        span = window_columns(node, left, right)
+    if policy == 0:
+        filled = weigh_tiles(state, number, first, last, size, span, chosen)
+    elif policy == 1:
+        chosen[:] = 0
+    begin, end, leftmost, rightmost = spanned(chosen, first)
     while begin < end:
         stop = min(end, (begin // oh + 1) * oh)
-        recompute_tiles(state, number, first, begin, stop, left, right, size, chosen, portable)
+        recompute_tiles(state, number, first, begin, stop, leftmost, rightmost, size, chosen, portable)
         begin = stop
     if policy != 2:
-        follow_rows(state, number, first, last)
+        follow_rows(state, number, first, last, span, filled, chosen, size)

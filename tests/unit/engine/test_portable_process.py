@@ -27,12 +27,12 @@ SCRIPT = "from tests.unit.engine import test_portable_process as t; t.print_dige
 
 
 def digests(name: str) -> list[str]:
-    """SHA-256 of all golden tensors and kept accumulators, and of the faulty outputs and verdict of every fault."""
+    """SHA-256 of golden tensors, kept accumulators and slack, and of the faulty outputs and verdict of every fault."""
     graph, images = network(name)
     injector = Injector(Engine(graph, host_runner), images, choose_criterion(graph))
     kept = hashlib.sha256()
     for runner in injector.runners:
-        kept.update(runner.kept.codes.tobytes() + runner.kept.accumulators.tobytes())
+        kept.update(runner.kept.codes.tobytes() + runner.kept.accumulators.tobytes() + runner.kept.slack.tobytes())
     found, rng = [kept.hexdigest()], np.random.default_rng(9)
     for space in ("parameters", "activations"):
         if not any(s.population for s in make_space(space, graph, 1).strata):
@@ -51,9 +51,9 @@ def print_digests() -> None:
     import numba
 
     from accel_sim.engine import bytewise, microkernel
-    from accel_sim.engine.sparse import vector
+    from accel_sim.engine.sparse import products
 
-    special = (microkernel.HAS_VNNI, bytewise.HAS_TABLES, vector.HAS_DOT, vector.HAS_COMPRESS)
+    special = (microkernel.HAS_VNNI, bytewise.HAS_TABLES, products.HAS_DOT, products.HAS_COMPRESS)
     print(vars(numba.config)["CPU_NAME"], microkernel.portable(), *special)
     for name in NAMES:
         for line in digests(name):

@@ -1,0 +1,104 @@
+"""How far every golden accumulator may move before its code changes: most differences end there.
+
+Of every accumulator two bytes are kept: it may rise by ``up << unit`` and fall by ``down << unit``, and to everything
+between, without a change of its code. The unit is a channel's, about a 256th of a step from one code to the next.
+Requantisation is monotone in the accumulator, so that two equal codes at the ends prove all between; a function of
+steps need not be, there the nearest steps are taken.
+"""
+
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,call-arg,assignment,var-annotated"
+import numpy as np
+
+from accel_sim.engine.jit import inlined, jit
+from accel_sim.engine.requant import FLOAT32, STEPS
+from accel_sim.engine.sparse import fields as F
+from accel_sim.engine.sparse.codes import channel_code
+
+MOST = 255  # units that a byte holds
+MOST_UNIT = 22  # as a power of two: twice the largest slack stays within an int32
+FARTHEST = np.int64(1) << 31
+
+
+@inlined
+def quiet(node, ints, floats, channel, acc, code, move):
+    """Whether an accumulator that moves so far still has its code."""
+    if acc + move < -FARTHEST or acc + move >= FARTHEST:
+        return False
+    return channel_code(node, ints, floats, channel, np.int32(acc + move)) == code
+
+
+@jit
+def searched(node, ints, floats, channel, acc, code, unit):
+    """Find the largest slack in the direction of `unit`, by halving."""
+    low, high = 0, MOST + 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        if quiet(node, ints, floats, channel, acc, code, middle * unit):
+            low = middle
+        else:
+            high = middle
+    return np.int64(low)
+
+
+@inlined
+def guessed(node, ints, floats, channel, acc, code, unit, room):
+    """Slack from an estimate of the room there is, in units; it is tried, and searched for if that fails."""
+    slack = np.int64(min(max(room, 0.0), np.float64(MOST)))
+    if slack == 0 or quiet(node, ints, floats, channel, acc, code, slack * unit):
+        return slack
+    return searched(node, ints, floats, channel, acc, code, unit)
+
+
+@jit
+def rounding_slack(node, ints, floats, channel, acc, code, unit):
+    """Slack upwards and downwards of onnxruntime's formula, from the distance to the next rounding boundaries.
+
+    The distance is that of the exact product, less a hundredth of a step for what float32 rounds.
+    """
+    scale = np.float64(floats[node[F.SCALE] + channel])
+    units = 1.0 / (scale * np.float64(unit))
+    value, level = np.float64(acc) * scale, np.float64(np.int64(code) - node[F.BYTE] - node[F.ZERO])
+    above, below = (level + 0.49 - value) * units, (value - level + 0.49) * units
+    if level >= node[F.HIGH] - node[F.ZERO]:
+        above = np.float64(MOST)
+    if level <= node[F.LOW] - node[F.ZERO]:
+        below = np.float64(MOST)
+    up = guessed(node, ints, floats, channel, acc, code, unit, above)
+    return up, guessed(node, ints, floats, channel, acc, code, -unit, below)
+
+
+@jit
+def between_steps(node, ints, channel, acc, unit):
+    """Slack upwards and downwards from the nearest thresholds of a function of steps."""
+    count = node[F.STEP_COUNT]
+    first = node[F.STEP_PLACE] + channel * (2 * count + 1)
+    up, down = np.int64(MOST), np.int64(MOST)
+    for place in range(first, first + count):
+        threshold = np.int64(ints[place])
+        if threshold <= acc:
+            down = min(down, (acc - threshold) // unit)
+        else:
+            up = min(up, (threshold - 1 - acc) // unit)
+    return up, down
+
+
+@jit
+def measure_slack(state, number):
+    """Fill the slack of a linear node from its golden accumulators and codes, in place."""
+    node, accumulators, slack = state[F.NODES][number], state[F.ACCUMULATORS], state[F.SLACK]
+    ints, floats, golden = state[F.INTS], state[F.FLOATS], state[F.GOLDEN]
+    oc, row, place = node[F.OC], node[F.ROW], state[F.TENSORS][node[F.OUT], F.OFFSET]
+    for pixel in range(node[F.UNITS]):
+        first = node[F.ACC] + pixel * row
+        for channel in range(oc):
+            acc, unit = np.int64(accumulators[first + channel]), np.int64(1) << np.int64(ints[node[F.UNIT] + channel])
+            code = golden[place + pixel * oc + channel]
+            if node[F.MODE] == FLOAT32:
+                up, down = rounding_slack(node, ints, floats, channel, acc, code, unit)
+            elif node[F.MODE] == STEPS:
+                up, down = between_steps(node, ints, channel, acc, unit)
+            else:
+                up = searched(node, ints, floats, channel, acc, code, unit)
+                down = searched(node, ints, floats, channel, acc, code, -unit)
+            at = 2 * (node[F.ACC] + pixel * row) + channel
+            slack[at], slack[at + row] = np.uint8(up), np.uint8(down)

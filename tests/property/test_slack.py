@@ -1,0 +1,87 @@
+"""The slack kept of a golden run: no difference within it changes a code, and a little more does."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from accel_sim.engine import Engine
+from accel_sim.engine.requant import FLOAT32, GEMMLOWP, SHIFT, STEPS
+from accel_sim.engine.sparse import FaultRunner, compile_tables
+from accel_sim.engine.sparse import fields as F  # noqa: N812
+from accel_sim.engine.sparse.codes import channel_code
+from accel_sim.engine.sparse.slack import MOST
+from accel_sim.errors import ModelError
+from accel_sim.inputs import split_images
+from accel_sim.model import import_onnx
+from accel_sim.reference import host_runner
+from accel_sim.session import load, random_inputs
+from tests.conformance.test_other_arithmetics import W_SCALE, X_SCALE, Y_SCALE, network
+from tests.generators import random_graph
+from tests.property import test_incremental as incremental
+
+SAMPLES = 60
+SEEN: Counter[int] = Counter()
+
+
+def slack_of(runner: FaultRunner, row, pixel: int, channel: int) -> tuple[int, int, int, int]:
+    """Accumulator of an output, and how far it may fall and rise; the unit."""
+    unit = 1 << int(runner.state[F.INTS][row[F.UNIT] + channel])
+    first = int(row[F.ACC] + pixel * row[F.ROW])
+    up, down = runner.state[F.SLACK][[2 * first + channel, 2 * first + int(row[F.ROW]) + channel]]
+    return int(runner.state[F.ACCUMULATORS][first + channel]), int(down) * unit, int(up) * unit, unit
+
+
+def check(engine: Engine, inputs, rng: np.random.Generator) -> None:
+    runner = FaultRunner(engine, compile_tables(engine.graph, engine.steps), engine.run(inputs))
+    ints, floats = runner.state[F.INTS], runner.state[F.FLOATS]
+    for row in runner.tables.nodes:
+        if row[F.KIND] not in (F.LINEAR, F.TRANSPOSED):
+            continue
+        for _ in range(SAMPLES):
+            pixel, channel = int(rng.integers(row[F.UNITS])), int(rng.integers(row[F.OC]))
+            acc, down, up, unit = slack_of(runner, row, pixel, channel)
+            code = channel_code(row, ints, floats, channel, np.int32(acc))
+            place = runner.tables.tensors[row[F.OUT], F.OFFSET] + pixel * row[F.OC] + channel
+            assert code == runner.state[F.GOLDEN][place]
+            for move in (-down, up, *(int(m) for m in rng.integers(-down, up + 1, 4))):
+                assert channel_code(row, ints, floats, channel, np.int32(acc + move)) == code, (row[F.MODE], acc, move)
+            # One unit more either changes the code or is more than a byte holds; onnxruntime's formula is estimated,
+            # with a margin of a hundredth of a step: three units of a step of at most 256.
+            if row[F.MODE] != FLOAT32 or unit > 1:
+                more = 1 if row[F.MODE] != FLOAT32 else 5
+                if up < MOST * unit and row[F.MODE] != STEPS and acc + up + more * unit < 2**31:
+                    assert channel_code(row, ints, floats, channel, np.int32(acc + up + more * unit)) != code
+            SEEN[int(row[F.MODE])] += up + down > 0
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_random_graphs(seed: int) -> None:
+    model, feeds = random_graph(seed)[:2]
+    try:
+        graph = import_onnx(model)
+        engine = Engine(graph, host_runner)
+    except ModelError:
+        pytest.skip("nothing of this graph runs on the array")
+    check(engine, split_images(graph, feeds).items[0], np.random.default_rng(seed))
+
+
+@pytest.mark.parametrize("name", ["hsi-unet-relu", "hsi-unet-sigmoid", "hsi-unet-hardsigmoid"])
+def test_bundled_models(name: str) -> None:
+    model = load(name)
+    check(model.engine, random_inputs(model.graph), np.random.default_rng(3))
+
+
+@pytest.mark.parametrize("arithmetic", ["dpu", "gemmlowp"])
+def test_other_arithmetics(arithmetic: str) -> None:
+    rng = np.random.default_rng(8)
+    scales, bias = (X_SCALE, W_SCALE, X_SCALE * W_SCALE, Y_SCALE), rng.integers(-9000, 9000, 6).astype(np.int32)
+    engine = Engine(import_onnx(network(scales, bias, 4)[0], arithmetic=arithmetic))
+    inputs = {"x": rng.integers(-128, 128, (1, 4, 7, 9)).astype(np.int8)}
+    check(engine, inputs, rng)
+    incremental.check(engine, inputs, rng, 60)
+
+
+def test_every_scheme_has_been_seen() -> None:
+    """Over the models above."""
+    assert all(SEEN[mode] >= SAMPLES // 2 for mode in (FLOAT32, SHIFT, GEMMLOWP, STEPS)), SEEN
