@@ -13,6 +13,8 @@ from accel_sim.compiler import compile_graph
 from accel_sim.config import AcceleratorConfig, load_config
 from accel_sim.engine import Engine
 from accel_sim.errors import UsageError
+from accel_sim.faults import Injector, choose_criterion
+from accel_sim.faults.hardware import HardwareFault, HardwareInjection, HardwareInjector
 from accel_sim.machine import Machine, MachineResult
 from accel_sim.model import Graph
 from accel_sim.program import Program
@@ -120,6 +122,44 @@ class MachineLevel:
         if position not in self._single:
             self._single[position] = compile_graph(alone(self.graph, position), self.program.config)
         return Machine(self._single[position])
+
+    def check_fault(self, fault: HardwareFault, images: int | None = None) -> None:
+        """Raise :class:`InputError` unless a fault is one of this program."""
+        fault.check(self.program, self.cycles, fault.image + 1 if images is None else images)
+
+    def inject(
+        self, images: Sequence[Mapping[str, Array]], fault: HardwareFault, criterion: str | None = None
+    ) -> tuple[HardwareInjection, HardwareInjection, bool]:
+        """Run a fault of a memory or register on the machine, whatever else may be known of it.
+
+        Parameters
+        ----------
+        images
+            Inputs of every image.
+        fault
+            The fault.
+        criterion
+            How the outcome is judged; chosen from the model's output by default.
+
+        Returns
+        -------
+        tuple
+            What the machine finds, what the fast path finds, and whether verdict and every output byte are the same.
+
+        Raises
+        ------
+        InputError
+            The fault does not exist in this program.
+        """
+        self.check_fault(fault, len(images))
+        golden = Injector(self.engine, images, choose_criterion(self.graph, criterion))
+        found = HardwareInjector(golden, images, self.program, level="machine").inject(fault)
+        fast = HardwareInjector(golden, images, self.program).inject(fault)
+        same = found.verdict == fast.verdict and all(
+            a.keys() == b.keys() and all(a[name].tobytes() == b[name].tobytes() for name in a)
+            for a, b in zip(found.outputs, fast.outputs, strict=True)
+        )
+        return found, fast, same
 
     def verify(self, reference: Reference, images: Sequence[Mapping[str, Array]]) -> Verification:
         """Compare with onnxruntime: every node compiled on its own, fed with the reference's inputs, then whole runs.

@@ -7,6 +7,7 @@ from accel_sim.devices.ecc import Secded
 from accel_sim.devices.environment import Environment, environments, find_environment
 from accel_sim.devices.rates import KINDS, Rate, RateTable, rate_table
 from accel_sim.devices.share import MemoryShare
+from accel_sim.devices.upset_rates import UpsetRates, upset_rates
 
 __all__ = [
     "KINDS",
@@ -19,6 +20,7 @@ __all__ = [
     "RateTable",
     "RawMemory",
     "Secded",
+    "UpsetRates",
     "compose",
     "configuration_term",
     "devices",
@@ -27,4 +29,5 @@ __all__ = [
     "find_environment",
     "rate_table",
     "raw_fit",
+    "upset_rates",
 ]

@@ -50,6 +50,24 @@ def skip(events, at, kind, edge):
 
 
 @jit
+def hold_bytes(registers, stuck, kind):
+    """Give the stuck bits of byte registers their values; `stuck` has rows (kind, bank, row, mask, value)."""
+    for n in range(stuck.shape[0]):
+        if stuck[n, 0] == kind:
+            kept = np.int64(registers[stuck[n, 1], stuck[n, 2]]) & ~stuck[n, 3]
+            registers[stuck[n, 1], stuck[n, 2]] = np.uint8(kept | stuck[n, 4])
+
+
+@jit
+def hold_words(registers, stuck, kind):
+    """Give the stuck bits of 32-bit registers their values."""
+    for n in range(stuck.shape[0]):
+        if stuck[n, 0] == kind:
+            kept = np.int64(np.uint32(registers[stuck[n, 1], stuck[n, 2]])) & ~stuck[n, 3]
+            registers[stuck[n, 1], stuck[n, 2]] = np.int32(np.uint32(kept | stuck[n, 4]))
+
+
+@jit
 def _read_words(img, g, events, at, base, pitch_y, pitch_x, iy, x, step, left, group, bounds, tail, edge, act, loaded):
     """Read one word per lane: pixel ``(x + lane) * step + left``; padding is `x_zero`."""
     rows, width = img.shape[1], img.shape[2]
@@ -105,7 +123,7 @@ def _alu(op, act, wop, zeros, x_zero, tap, acc):
 
 
 @jit
-def run(img, weights, bias, rqp, table, acc, g, op, constants, start, events):
+def run(img, weights, bias, rqp, table, acc, g, op, constants, start, events, stuck):
     """Execute one compute instruction from edge `start` on.
 
     Parameters
@@ -122,6 +140,8 @@ def run(img, weights, bias, rqp, table, acc, g, op, constants, start, events):
         float32, (3,).
     events
         int64, (n, 6), see above; what is left of memory and accumulator events strikes at the end.
+    stuck
+        int64, (n, 5): kind of register, bank, row, mask and value of bits that never change.
     """
     lanes, channels = acc.shape
     width, rows = img.shape[2], img.shape[1]
@@ -186,21 +206,27 @@ def run(img, weights, bias, rqp, table, acc, g, op, constants, start, events):
                 next_of[ACT] = strike_bytes(act, events, next_of[ACT], ACT, summing, loaded)
                 next_of[WOP] = strike_bytes(wop, events, next_of[WOP], WOP, summing, loaded_weights)
                 next_of[ACC] = strike_words(acc, events, next_of[ACC], ACC, summing)
+                hold_bytes(act, stuck, ACT)
+                hold_bytes(wop, stuck, WOP)
+                hold_words(acc, stuck, ACC)
                 if op == CONV:
                     _multiply(act, wop, zeros, g.x_zero, g.first and tap == 0, acc)
                 else:
                     _alu(op, act, wop, zeros, g.x_zero, tap, acc)
+                hold_words(acc, stuck, ACC)
                 read += g.phases
             if not g.last:
                 continue
             # `read` is now one edge past the last operand read: the edge of the last sum.
             next_of[ACC] = strike_words(acc, events, next_of[ACC], ACC, read + 1)
+            hold_words(acc, stuck, ACC)
             for p in range(lanes):
                 for c in range(channels):
                     total = np.int64(acc[p, c])
                     rqa[p, c] = np.int32((total << g.shift) + fixed[c]) if has_parameters else acc[p, c]
             next_of[RQA] = skip(events, next_of[RQA], RQA, read + 1)
             next_of[RQA] = strike_words(rqa, events, next_of[RQA], RQA, read + 2)
+            hold_words(rqa, stuck, RQA)
             next_of[TABLE] = strike(table, events, next_of[TABLE], TABLE, read + 2)
             for p in range(lanes):
                 for c in range(channels):
@@ -218,6 +244,7 @@ def run(img, weights, bias, rqp, table, acc, g, op, constants, start, events):
             next_of[RQO] = skip(events, next_of[RQO], RQO, read + 2)
             loaded[:] = read + 2
             next_of[RQO] = strike_bytes(rqo, events, next_of[RQO], RQO, read + 3, loaded)
+            hold_bytes(rqo, stuck, RQO)
             for p in range(min(lanes, g.out_width - x)):
                 line = g.out_base + y * g.out_pitch_y + (x + p) // g.pixels * g.out_pitch_x + o
                 target = img[line // rows * g.pixels + (x + p) % g.pixels, line % rows]

@@ -13,7 +13,7 @@ from accel_sim.errors import ModelError
 from accel_sim.isa import Compute, Host, IllegalInstructionError, Instruction, Transfer, decode
 from accel_sim.isa.geometry import check
 from accel_sim.machine import execute
-from accel_sim.machine.memory import BitUpset, Memory, check_upset
+from accel_sim.machine.memory import BitUpset, Memory, StuckBit, check_upset
 from accel_sim.machine.timing import Schedule, schedule
 from accel_sim.machine.upsets import Strike, instruction_upsets, plan_strikes, repeat_late_words
 from accel_sim.model import Tensor
@@ -89,6 +89,7 @@ class Machine:
             if name.endswith("_acc")
         }
         self._on_host: dict[str, Array] = {}
+        self._stuck = dict.fromkeys(self.accumulators, execute.NO_STUCK)
         self.reload()
 
     @property
@@ -102,7 +103,12 @@ class Machine:
         self.memories["ins"].data[0] = self.program.words
 
     def run(
-        self, inputs: Mapping[str, Array], upsets: Sequence[BitUpset] = (), *, reload: bool = True
+        self,
+        inputs: Mapping[str, Array],
+        upsets: Sequence[BitUpset] = (),
+        *,
+        reload: bool = True,
+        stuck: Sequence[StuckBit] = (),
     ) -> MachineResult:
         """Run one inference.
 
@@ -114,6 +120,8 @@ class Machine:
             Bits that flip on the way.
         reload
             Start with fresh constants in DDR; otherwise upsets of earlier runs in DDR and in the instructions persist.
+        stuck
+            Bits of memories and registers that keep their values throughout this run.
 
         Raises
         ------
@@ -122,11 +130,29 @@ class Machine:
         """
         for upset in upsets:
             check_upset(upset, self.program.memories, self.registers, self.schedule.cycles)
+        for bit in stuck:
+            check_upset(BitUpset(bit.memory, bit.bank, bit.row, bit.bit, 0), self.program.memories, self.registers, 1)
+        self._hold(stuck)
+        try:
+            return self._run(inputs, upsets, reload=reload)
+        finally:
+            self._hold(())
+
+    def _hold(self, stuck: Sequence[StuckBit]) -> None:
+        """Take over which bits are stuck from now on."""
+        for name, memory in self.memories.items():
+            memory.stuck = tuple(bit for bit in stuck if bit.memory == name)
+            memory.hold()
+        self._stuck = {engine: execute.stuck_registers(stuck, engine, self.registers) for engine in self.accumulators}
+
+    def _run(self, inputs: Mapping[str, Array], upsets: Sequence[BitUpset], *, reload: bool) -> MachineResult:
         if reload:
             self.reload()
         self._on_host = {}
         for name in self.program.inputs:
             self._write(name, np.asarray(inputs[name]))
+        for memory in self.memories.values():
+            memory.hold()
         try:
             instructions, times = self._instructions(upsets)
         except IllegalInstructionError as error:
@@ -172,43 +198,48 @@ class Machine:
             if strike is None:
                 # Of a wrong instruction input and output may overlap: slot by slot, as the hardware meets them.
                 wrong = instruction is not self.program.instructions[number]
-                self._step(instruction, execute.NO_EVENTS if wrong else None, 0)
+                self.step(instruction, execute.NO_EVENTS if wrong else None, 0)
             else:
                 self._struck(instruction, int(times.start[number]), strike)
         for upset in strikes.get(len(instructions), Strike()).before:
-            self._flip(upset)
+            self.flip(upset)
 
     def _struck(self, instruction: Instruction, start: int, strike: Strike) -> None:
         for upset in strike.before:
-            self._flip(upset)
+            self.flip(upset)
         if isinstance(instruction, Compute):
-            self._step(instruction, strike.events(instruction, self.config), start)
+            self.step(instruction, strike.events(instruction, self.config), start)
             return
-        self._step(instruction, None, start)
+        self.step(instruction, None, start)
         for upset in strike.inside:
-            self._flip(upset)
+            self.flip(upset)
             if isinstance(instruction, Transfer):
                 repeat_late_words(instruction, self.config, self.memories, upset, start)
 
-    def _flip(self, upset: BitUpset) -> None:
+    def flip(self, upset: BitUpset) -> None:
+        """Flip a bit of a memory, or of an accumulator, now."""
         if upset.memory in self.memories:
             self.memories[upset.memory].flip(upset)
         else:
             accumulators = self.accumulators[self.registers[upset.memory].engine]
             accumulators.view(np.uint32)[upset.bank, upset.row] ^= np.uint32(1 << upset.bit)
 
-    def _step(self, instruction: Instruction, events: NDArray[np.int64] | None, start: int) -> None:
+    def step(self, instruction: Instruction, events: NDArray[np.int64] | None, start: int) -> None:
+        """Execute one instruction; slot by slot from edge `start` where there are events, even an empty array."""
         if isinstance(instruction, Transfer):
             execute.transfer(instruction, self.config, self.memories)
         elif isinstance(instruction, Compute):
-            if self.literal and events is None:
+            stuck = self._stuck[execute.engine_of(instruction)]
+            if events is None and (self.literal or len(stuck)):
                 events = execute.NO_EVENTS
-            execute.compute(instruction, self.config, self.memories, self.accumulators, start, events)
+            execute.compute(instruction, self.config, self.memories, self.accumulators, start, events, stuck)
         elif isinstance(instruction, Host):
             call = self.program.calls[instruction.call]
             results = self.host(call.node, {name: self._read(name) for name in call.inputs})
             for name in call.outputs:
                 self._write(name, results[name])
+        for memory in self.memories.values():
+            memory.hold()
 
     # --- tensors -------------------------------------------------------------------------------------------------
     def _bytes(self, symbol: TensorSymbol) -> NDArray[np.uint8]:

@@ -31,6 +31,17 @@ class BitUpset:
     cycle: int
 
 
+@dataclass(frozen=True)
+class StuckBit:
+    """One bit that keeps its value whatever is written; fields as in :class:`BitUpset`, `value` is 0 or 1."""
+
+    memory: str
+    bank: int
+    row: int
+    bit: int
+    value: int
+
+
 class Memory:
     """A named memory.
 
@@ -38,11 +49,22 @@ class Memory:
     ----------
     data
         uint8, (banks, rows, bytes).
+    stuck
+        Bits that keep their values.
     """
 
     def __init__(self, spec: MemorySpec) -> None:
         self.spec = spec
         self.data: NDArray[np.uint8] = np.zeros((spec.banks, spec.rows, spec.row_bytes), np.uint8)
+        self.stuck: tuple[StuckBit, ...] = ()
+
+    def hold(self) -> None:
+        """Give the stuck bits their values; to be called after every write."""
+        for bit in self.stuck:
+            mask = np.uint8(1 << bit.bit % 8)
+            self.data[bit.bank, bit.row, bit.bit // 8] &= ~mask
+            if bit.value:
+                self.data[bit.bank, bit.row, bit.bit // 8] |= mask
 
     def flip(self, upset: BitUpset) -> None:
         """Flip a bit, and make sure that it flipped."""

@@ -33,6 +33,8 @@ class Intervals:
         Bytes of the row, from byte 0, that a reader uses.
     owner
         Number of the instruction that wrote, -1 for the host before the start.
+    reader
+        Number of the last instruction that reads; the number of all instructions where the host reads after the end.
     """
 
     bank: NDArray[np.int64]
@@ -41,6 +43,7 @@ class Intervals:
     end: NDArray[np.int64]
     used: NDArray[np.int64]
     owner: NDArray[np.int64]
+    reader: NDArray[np.int64]
 
     @property
     def bit_cycles(self) -> int:
@@ -61,6 +64,7 @@ class _Rows:
         self.read = np.full((banks, rows), -1, np.int64)
         self.used = np.zeros((banks, rows), np.int64)
         self.owner = np.full((banks, rows), BEFORE, np.int64)
+        self.reader = np.full((banks, rows), BEFORE, np.int64)
         self.closed: list[tuple[NDArray[np.int64], ...]] = []
 
     def see(self, touch: Touch, start: int, number: int) -> None:
@@ -69,6 +73,7 @@ class _Rows:
         if not touch.write:
             np.maximum.at(self.read, at, start + touch.edge)
             np.maximum.at(self.used, at, touch.used)
+            self.reader[at] = number
             return
         self.close(*at)
         self.written[at], self.owner[at] = start + touch.edge, number
@@ -78,7 +83,8 @@ class _Rows:
         """Finish intervals of rows that were read since they were written."""
         live = self.read[bank, row] > self.written[bank, row]
         b, r = bank[live], row[live]
-        self.closed.append((b, r, self.written[b, r], self.read[b, r], self.used[b, r], self.owner[b, r]))
+        columns = (self.written, self.read, self.used, self.owner, self.reader)
+        self.closed.append((b, r, *(column[b, r] for column in columns)))
 
     def intervals(self) -> Intervals:
         """Finish everything."""

@@ -45,6 +45,145 @@ def test_inject_prints_the_fault_and_its_outcome(here: Path, files: Files, capfd
     assert "(wgt bank 1 row 3 bit 6 7, cycle 40)" in words
 
 
+TABLE = """source = "none: made for a test"
+verified = false
+interleave = 2
+[[pattern]]
+name = "wide"
+cells = [[0, 0], [0, 1], [0, 2]]
+weight = 1
+[[pattern]]
+name = "never"
+cells = [[0, 0]]
+weight = 0
+"""
+
+
+def test_neighbouring_cells_by_name(here: Path, files: Files, capfd: pytest.CaptureFixture[str]) -> None:
+    found = json.loads(printed(capfd, inject(files, FAULT, "--pattern", "pair", "--json")))
+    assert found["fault"] == FAULT | {"bit": [6, 7]}
+    found = json.loads(printed(capfd, inject(files, FAULT, "--pattern", "square", "--interleave", "4", "--json")))
+    assert found["fault"] == FAULT | {"cells": [[0, 7], [4, 7], [7, 6]]}
+    again = json.loads(printed(capfd, inject(files, found["fault"], "--json")))
+    assert again == found
+    words = printed(capfd, inject(files, FAULT, "--pattern", "column"))
+    assert "(wgt bank 1 row 3 bit 6, row 4 bit 6, cycle 40)" in words
+
+
+def test_neighbouring_cells_of_a_table(here: Path, files: Files, capfd: pytest.CaptureFixture[str]) -> None:
+    Path("p.toml").write_text(TABLE, encoding="utf-8")
+    drawn = json.loads(printed(capfd, inject(files, FAULT, "--pattern", "p.toml", "--seed", "5", "--json")))
+    assert drawn["fault"] == FAULT | {"bit": [6, 7], "cells": [[2, 7]]}
+    named = json.loads(printed(capfd, inject(files, FAULT, "--pattern", "p.toml:wide", "--json")))
+    assert named == drawn
+    plain = json.loads(printed(capfd, inject(files, FAULT, "--pattern", "p.toml:wide", "--interleave", "1", "--json")))
+    assert plain["fault"] == FAULT | {"bit": [6, 7, 8]}
+    single = json.loads(printed(capfd, inject(files, FAULT, "--pattern", "p.toml:never", "--json")))
+    assert single["fault"] == FAULT
+
+
+def test_stuck_bits(here: Path, files: Files, capfd: pytest.CaptureFixture[str]) -> None:
+    place = {key: value for key, value in FAULT.items() if key != "cycle"}
+    found = [json.loads(printed(capfd, inject(files, place, "--stuck-at", v, "--json"))) for v in "01"]
+    assert [f["fault"] for f in found] == [place | {"stuck": 0}, place | {"stuck": 1}]
+    assert "bit 6, stuck at 1)" in printed(capfd, inject(files, place | {"stuck": 1}))
+    sign = {"space": "registers", "memory": "pe_acc", "bank": 0, "row": 0, "bit": 30, "stuck": 1}
+    assert json.loads(printed(capfd, inject(files, sign, "--json")))["outcome"] in ("tolerable", "critical")
+
+
+def test_a_flip_that_the_host_does_not_repair(here: Path, files: Files, capfd: pytest.CaptureFixture[str]) -> None:
+    model = accel_sim.load(files.segmentation, arch="tiny")
+    symbol = next(s for s in model.compile().symbols if s.role == "weight")
+    fault = {"space": "memory", "memory": "ddr", "bank": 0, "row": symbol.address // 16, "bit": 7, "cycle": 0}
+    fault["bit"] += symbol.address % 16 * 8
+    golden = model.run(read_npz(files.several)).outputs["y"]
+    changed = {}
+    for name, options in (("once", []), ("lasting", ["--persistent"])):
+        printed(capfd, inject(files, fault, *options, "--outputs", "o.npz"))
+        outputs = read_npz("o.npz")["y"]
+        changed[name] = [bool(np.any(a != b)) for a, b in zip(outputs, golden, strict=True)]
+    assert changed["once"][0]
+    assert not any(changed["once"][1:])
+    assert any(changed["lasting"][1:])
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        FAULT,
+        FAULT | {"memory": "img", "row": 1, "bit": 5},
+        {"space": "registers", "memory": "pe_act", "bank": 0, "row": 0, "bit": 7, "cycle": 300},
+        {"space": "memory", "memory": "ins", "bank": 0, "row": 5, "bit": 511, "cycle": 0},
+    ],
+)
+def test_the_machine_is_asked_and_the_fast_path_agrees(
+    fault: dict[str, Any], here: Path, files: Files, capfd: pytest.CaptureFixture[str]
+) -> None:
+    fast = json.loads(printed(capfd, inject(files, fault, "--json", "--outputs", "fast.npz")))
+    found = json.loads(printed(capfd, inject(files, fault, "--level", "machine", "--json", "--outputs", "o.npz")))
+    assert {key: found[key] for key in fast} == fast
+    assert found["level"] == "machine"
+    assert found["agrees"] is True
+    assert found["fast_path"].keys() == {"ran", "outcome", "changed_fraction"}
+    if fault["memory"] == "ins":
+        assert found["fast_path"]["ran"] == "machine"
+        assert found["outcome"] == "due"
+    assert Path("o.npz").read_bytes() == Path("fast.npz").read_bytes()
+    words = printed(capfd, inject(files, fault, "--level", "machine"))
+    assert f"the fast path ({found['fast_path']['ran']}) agrees: {found['outcome']}" in words
+
+
+def test_a_fast_path_that_differs_is_said_and_fails(
+    here: Path, files: Files, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from accel_sim.engine import Upset
+    from accel_sim.faults.hardware import HardwareInjector
+
+    sign = {"space": "registers", "memory": "pe_acc", "bank": 0, "row": 0, "bit": 30, "stuck": 1}
+    monkeypatch.setattr(HardwareInjector, "effect", lambda *_: Upset({}, {}))
+    assert main(inject(files, sign, "--level", "machine", "--json")) == 1
+    assert json.loads(capfd.readouterr().out)["agrees"] is False
+    assert main(inject(files, sign, "--level", "machine")) == 1
+    assert "the fast path (nothing) DIFFERS: masked" in capfd.readouterr().out
+
+
+WEIGHT = {"space": "parameters", "tensor": "w", "index": [0, 0, 0, 0], "bit": 1}
+
+
+@pytest.mark.parametrize(
+    ("fault", "options", "words"),
+    [
+        (WEIGHT, ["--level", "machine"], "are for faults of the spaces memory and registers, not parameters"),
+        (WEIGHT, ["--persistent"], "are for faults of the spaces memory and registers, not parameters"),
+        (WEIGHT, ["--stuck-at", "0"], "are for faults of the spaces memory and registers, not parameters"),
+        (FAULT, ["--stuck-at", "0"], "cycle 40 does not go with stuck, which is always; leave it out"),
+        (FAULT, ["--stuck-at", "2"], "2 is not in the range 0<=x<=1"),
+        (FAULT, ["--persistent"], "persistent is for ddr and ins"),
+        (FAULT, ["--interleave", "2"], "--interleave and --seed go with --pattern"),
+        (FAULT, ["--seed", "2"], "--interleave and --seed go with --pattern"),
+        (FAULT, ["--pattern", "pair", "--interleave", "0"], "interleave is 0, but must be a whole number from 1 to 64"),
+        (FAULT, ["--pattern", "pair", "--seed", "1"], "--seed draws from a file of patterns"),
+        (FAULT, ["--pattern", "ring"], "--pattern 'ring' is neither a .toml file nor one of single, pair"),
+        (FAULT, ["--pattern", "none.toml"], "none.toml: cannot be read"),
+        (FAULT, ["--pattern", "none.toml:a"], "none.toml: cannot be read"),
+        (FAULT | {"bit": [1, 2]}, ["--pattern", "pair"], "a pattern starts at one bit"),
+        (FAULT | {"row": 99999}, ["--pattern", "pair"], "row 99999 of memory 'wgt' is outside"),
+        (
+            {"space": "registers", "memory": "pe_acc", "bank": 0, "row": 0, "bit": 3, "cycle": 4},
+            ["--pattern", "pair"],
+            "--pattern is for the cells of a memory, and 'pe_acc' is a class of registers",
+        ),
+    ],
+)
+def test_fault_models_that_do_not_fit(
+    fault: dict[str, Any], options: list[str], words: str, here: Path, files: Files, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(inject(files, fault, *options)) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert words in " ".join(err.split())
+
+
 def test_a_fault_strikes_one_image(here: Path, files: Files, capfd: pytest.CaptureFixture[str]) -> None:
     model = accel_sim.load(files.segmentation, arch="tiny")
     inputs = read_npz(files.several)

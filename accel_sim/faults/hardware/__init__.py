@@ -2,7 +2,7 @@
 
 from accel_sim.faults.hardware.fault import HARDWARE_SPACES, AnyFault, HardwareFault, fault_from_json
 from accel_sim.faults.hardware.injector import HardwareInjection, HardwareInjector
-from accel_sim.faults.hardware.space import HardwareSpace, hardware_space
+from accel_sim.faults.hardware.space import HardwareSpace, hardware_space, run_digest
 from accel_sim.faults.hardware.vulnerability import vulnerability
 
 __all__ = [
@@ -14,5 +14,6 @@ __all__ = [
     "HardwareSpace",
     "fault_from_json",
     "hardware_space",
+    "run_digest",
     "vulnerability",
 ]

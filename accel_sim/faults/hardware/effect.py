@@ -65,8 +65,8 @@ class Translator:
             return None
         masks: dict[tuple[str, str, int], int] = defaultdict(int)
         try:
-            for bit in fault.bits:
-                place = Place(fault.bank, fault.row, bit, fault.cycle)
+            for u in fault.upsets:
+                place = Place(u.bank, u.row, u.bit, u.cycle)
                 if (number := self.lives[fault.memory].interval(place)) is not None:
                     kind, name, position, mask = self._element(fault.memory, place, number)
                     masks[kind, name, position] ^= mask

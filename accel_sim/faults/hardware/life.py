@@ -130,6 +130,13 @@ class MemoryLife:
         live = place.cycle < self.intervals.end[number] and byte < self.intervals.used[number]
         return number if live else None
 
+    def of_row(self, bank: int, row: int) -> Ints:
+        """Return the numbers of all live intervals of a row (in DDR, of a byte) in order of time."""
+        keys, order = self._order
+        line = (bank * self.rows + row) * self.cycles
+        low, high = np.searchsorted(keys, (line, line + self.cycles))
+        return order[low:high]
+
     def is_live(self, place: Place) -> bool:
         """Whether a flip can matter."""
         return self.interval(place) is not None
@@ -178,7 +185,7 @@ def _instructions(program: Program, schedule: Schedule) -> Intervals:
     live = fetched > 0
     count = int(live.sum())
     zero = np.zeros(count, np.int64)
-    return Intervals(zero, row[live], zero, fetched[live], zero + INSTRUCTION_BYTES, zero + BEFORE)
+    return Intervals(zero, row[live], zero, fetched[live], zero + INSTRUCTION_BYTES, zero + BEFORE, row[live])
 
 
 def _before(program: Program, byte: Ints) -> Ints:

@@ -50,8 +50,8 @@ def ddr_byte(i: Transfer, config: AcceleratorConfig, bank: int, line: int, byte:
     return i.address + y * i.ddr_pitch_y + x * i.ddr_pitch_x + offset
 
 
-def loads_of(load: Load, byte: int) -> int:
-    """Return how many words of a LOAD hold a byte of DDR: several where a picture is enlarged by repetition."""
+def loads_of(load: Transfer, byte: int) -> int:
+    """Return how many words of a transfer hold a byte of DDR: several where a picture is enlarged by repetition."""
     rest = byte - load.address - np.arange(load.ny, dtype=np.int64) * load.ddr_pitch_y
     if load.ddr_pitch_x == 0:
         return load.nx * int(np.count_nonzero((rest >= 0) & (rest < load.valid)))
@@ -70,6 +70,17 @@ def element_at(symbol: TensorSymbol, byte: int) -> Extent | None:
         place.append(at)
         rest -= at * pitch
     return (place[0], place[1], place[2], rest) if rest < symbol.extent[3] else None
+
+
+def elements_at(symbol: TensorSymbol, byte: Ints) -> tuple[NDArray[np.bool_], Ints]:
+    """Return which DDR bytes hold an element of a tensor, and its flat index in the stored form."""
+    assert symbol.address is not None
+    rest, flat = byte - symbol.address, np.zeros_like(byte)
+    inside = rest >= 0
+    for size, pitch in zip(symbol.extent[:3], symbol.pitches, strict=True):
+        at = np.minimum(rest // pitch, size - 1)
+        rest, flat = rest - at * pitch, flat * size + at
+    return inside & (rest < symbol.extent[3]), flat * symbol.extent[3] + rest
 
 
 def onnx_positions(symbol: TensorSymbol, stored: Ints) -> Ints:

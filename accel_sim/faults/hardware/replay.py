@@ -1,0 +1,173 @@
+"""What a fault does to the tensor of the layer that it strikes: the instructions that meet it, run again.
+
+Of the layer that meets the fault first, those instructions run again that read a wrong row or are struck while they
+run, and of those only the lines and channel groups that can differ; everything else has the bytes of the fault-free
+inference. Where nothing but the layer's own output differs in the end among the bytes that are read later, the fault
+is an upset of that tensor. Where anything else does, the machine has to run the whole program.
+"""
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accel_sim.config import register_map
+from accel_sim.config.memories import DDR_ROW_BYTES
+from accel_sim.engine import Upset
+from accel_sim.faults.hardware.fault import REGISTERS, HardwareFault
+from accel_sim.faults.hardware.golden import Recorder, View, resident
+from accel_sim.faults.hardware.readers import element_at, elements_at, loads_of, onnx_positions
+from accel_sim.faults.hardware.rerun import Rerun, differing
+from accel_sim.isa import Host, Transfer
+from accel_sim.machine.timing import Schedule
+from accel_sim.machine.upsets import ENGINE_TYPES, Strike, plan_strikes
+from accel_sim.program import TensorSymbol
+
+Ints = NDArray[np.int64]
+NOTHING = Upset({}, {})
+NO_BYTES: Ints = np.empty((2, 0), np.int64)
+
+
+class LayerReplay(Recorder):
+    """Runs pieces of single layers from fault-free memories; parameters as for :class:`Recorder`."""
+
+    def upset(self, fault: HardwareFault) -> Upset | None:
+        """Return the upset of one tensor with the same outputs as a flip, or None where there is none."""
+        number = self._first_touched(fault)
+        if number is None:
+            return None
+        layer = self.program.instructions[number].layer
+        first, end = self.first[layer], self.end[layer]
+        own = self.program.instructions[first:end]
+        written = {o.writes for o in self.program.origins[first:end]} - {""}
+        if len(written) != 1 or any(isinstance(i, Host) for i in own):
+            return None
+        t, cut = self.schedule, slice(first, end)
+        times = Schedule(t.fetch[cut], t.dispatch[cut], t.start[cut], t.end[cut], t.cycles, None)
+        strikes = plan_strikes(self.program, own, times, fault.upsets)
+        if sum(len(s.before) + len(s.inside) for s in strikes.values()) != len(fault.upsets):
+            return None  # a later layer may be the first to see one of them
+        run = Rerun(self, self.golden(fault.image), layer)
+        try:
+            for place, instruction in enumerate(own):
+                run.step(first + place, instruction, strikes.get(place))
+            for upset in strikes.get(len(own), Strike()).before:
+                run.flip(upset)
+            return self._outcome(run, self.program.tensors[written.pop()], end)
+        finally:
+            run.leave()
+
+    def _first_touched(self, fault: HardwareFault) -> int | None:
+        """Return the number of the first instruction that the fault can reach."""
+        late = self.schedule.end - 1 > fault.cycle
+        if fault.space == REGISTERS:
+            engine = ENGINE_TYPES[register_map(self.config)[fault.memory].engine]
+            busy = late | (self.schedule.end - 1 == fault.cycle)
+            found = [n for n in np.flatnonzero(busy).tolist() if isinstance(self.program.instructions[n], engine)]
+            return found[0] if found else None
+        if fault.memory not in self._touches:
+            return None
+        lines = {u.row for u in fault.upsets}
+        if fault.memory == "ddr":
+            lines = {u.row * DDR_ROW_BYTES + u.bit // 8 for u in fault.upsets}
+        elif fault.memory == "img":
+            lines = {fault.bank // self.config.pixel_parallel * self.config.image_rows + row for row in lines}
+        if fault.memory == "ddr":
+            reached_bytes = [n for byte in lines for n in self._ddr_users(byte) if late[n]]
+            return min(reached_bytes, default=None)
+        number, low, high = self._touches[fault.memory]
+        reached = np.zeros(number.size, np.bool_)
+        for line in lines:
+            reached |= (low <= line) & (line < high)
+        touching = number[reached & late[number]].tolist()
+        return min(touching) if touching else None
+
+    def _ddr_users(self, byte: int) -> list[int]:
+        """Numbers of the instructions that read or write a byte of DDR."""
+        number, low, high = self._touches["ddr"]
+        found = []
+        for n in number[(low <= byte) & (byte < high)].tolist():
+            instruction = self.program.instructions[n]
+            if isinstance(instruction, Host):
+                call = self.program.calls[instruction.call]
+                names = (*call.inputs, *call.outputs)
+                if any(element_at(self.program.tensors[name], byte) is not None for name in names):
+                    found.append(n)
+            elif isinstance(instruction, Transfer) and loads_of(instruction, byte):
+                found.append(n)
+        return found
+
+    @cached_property
+    def _touches(self) -> dict[str, Ints]:
+        """Accesses by memory: instruction number and the interval of rows, (3, n); the host's count for all of DDR."""
+        found: dict[str, list[tuple[int, int, int]]] = {}
+        everything = self.memories["ddr"].data.size
+        for number, instruction in enumerate(self.program.instructions):
+            if isinstance(instruction, Host):
+                found.setdefault("ddr", []).append((number, 0, everything))
+            for access in self.accesses[number]:
+                found.setdefault(access.memory, []).append((number, access.low, access.high))
+        return {name: np.array(rows, np.int64).T for name, rows in found.items()}
+
+    # --- what differs --------------------------------------------------------------------------------------------
+    def _outcome(self, run: Rerun, symbol: TensorSymbol, following: int) -> Upset | None:
+        """Return the upset of the layer's output, or None when more than that differs and is read again."""
+        home = resident(symbol, self.config)
+        if self._others_are_read(run, home, symbol, following):
+            return None
+        chip = self._in_image_memory(run, home, symbol) if home else NO_BYTES
+        ddr = self._in_ddr(run, symbol) if symbol.address is not None else NO_BYTES
+        if home and symbol.address is not None and not np.array_equal(chip, ddr):
+            return None  # the two copies differ, and both may be read
+        wrong = chip if home else ddr
+        if not wrong.size:
+            return NOTHING
+        return Upset({}, {symbol.name: (onnx_positions(symbol, wrong[0]), wrong[1])})
+
+    def _others_are_read(self, run: Rerun, home: View | None, symbol: TensorSymbol, following: int) -> bool:
+        """Whether a wrong row that is none of the output's is read after the layer."""
+        for name, (dirty, intact) in run.dirty.items():
+            place, used = self.read_later(following, name)
+            inside = home.find(dirty, self.config.image_rows)[0] if home and name == "img" else np.zeros_like(dirty) > 0
+            other = np.flatnonzero(~inside & np.isin(dirty, place))
+            rows = dirty[other]
+            differs = self.flat(name)[rows] != intact[other]
+            keep = np.arange(differs.shape[1]) < used[np.searchsorted(place, rows)][:, None]
+            if np.any(differs & keep):
+                return True
+        others = [b for b in run.flipped if run.ddr[b] != run.golden.ddr[b] and element_at(symbol, b) is None]
+        return any(self._byte_is_read(byte, following) for byte in others)
+
+    def _byte_is_read(self, byte: int, following: int) -> bool:
+        """Whether instruction `following` or a later one reads a byte of DDR before it is written again."""
+        life = self.lives["ddr"]
+        numbers = life.of_row(0, byte)
+        i = life.intervals
+        return bool(np.any((i.owner[numbers] < following) & (i.reader[numbers] >= following)))
+
+    def _in_image_memory(self, run: Rerun, home: View, symbol: TensorSymbol) -> Ints:
+        """Flat places in the stored form, ascending, and masks of the output's wrong bytes on the chip, (2, n)."""
+        if "img" not in run.dirty:
+            return NO_BYTES
+        dirty, intact = run.dirty["img"]
+        inside, y, x, word = home.find(dirty, self.config.image_rows)
+        found = (self.flat("img")[dirty] ^ intact) * inside[:, None]
+        row, byte = np.nonzero(found)
+        channel = word[row] * self.config.word_bytes + byte
+        flat = (y[row] * symbol.extent[2] + x[row]) * symbol.extent[3] + channel
+        keep = channel < symbol.extent[3]
+        wrong = np.array([flat[keep], found[row, byte][keep]], np.int64)
+        return wrong[:, np.argsort(wrong[0])]
+
+    def _in_ddr(self, run: Rerun, symbol: TensorSymbol) -> Ints:
+        """Flat places in the stored form, ascending, and masks of the output's wrong bytes in DDR, (2, n)."""
+        assert symbol.address is not None
+        parts = [(low, high) for low, high in (*run.saved, *((b, b + 1) for b in run.flipped)) if low < high]
+        found = [low + differing(run.ddr[low:high], run.golden.ddr[low:high]) for low, high in parts]
+        if not found:
+            return NO_BYTES
+        wrong = np.unique(np.concatenate(found))
+        inside, flat = elements_at(symbol, wrong)
+        order = np.argsort(flat[inside])
+        masks = run.ddr[wrong] ^ run.golden.ddr[wrong]
+        return np.array([flat[inside][order], masks[inside][order]], np.int64)
