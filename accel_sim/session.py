@@ -21,8 +21,10 @@ from accel_sim.campaign.attachments import MODEL, attach_evidence, model_record
 from accel_sim.campaign.plan import FaultSpaceLike
 from accel_sim.campaign.task import canonical_json
 from accel_sim.config import AcceleratorConfig
+from accel_sim.devices import UpsetRates, upset_rates
 from accel_sim.engine import Engine
 from accel_sim.errors import InputError, ModelError, UsageError
+from accel_sim.estimation.given_files import check_table
 from accel_sim.faults import Criterion, Fault, Injector, Verdict, choose_criterion, make_space
 from accel_sim.faults.hardware import (
     HARDWARE_SPACES,
@@ -336,6 +338,9 @@ class Model:
         paranoid: bool = False,
         memory_limit: float | None = None,
         memories: Sequence[str] | None = None,
+        device: str | None = None,
+        environment: str | None = None,
+        rates: str | Path | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> dict[str, Any]:
         """Run a statistical fault-injection campaign, or go on with an interrupted one.
@@ -367,6 +372,12 @@ class Model:
             results are the same.
         memories
             Spaces ``memory`` and ``registers``: only these, by name.
+        device, environment
+            Spaces ``memory`` and ``registers``: draw as the memories of this device are struck there (sea level in New
+            York by default), each technology as often as its upset rate says. Without a device all live bits and cycles
+            have the same chance.
+        rates
+            TOML or CSV file of soft-error rates; its kinds replace those of the package.
 
         Returns
         -------
@@ -382,11 +393,12 @@ class Model:
         chosen = choose_criterion(self.graph, criterion)
         if memories is not None and space not in HARDWARE_SPACES:
             raise UsageError(f"--memory goes with --space {' or '.join(HARDWARE_SPACES)}, not with {space}")
+        struck = _upset_rates(space, device, environment, rates)
         program = self.machine.program if space in HARDWARE_SPACES else None
         place: FaultSpaceLike = (
             make_space(space, self.graph, len(images.items))
             if program is None
-            else hardware_space(space, program, self.machine.machine.schedule, len(images.items), memories)
+            else hardware_space(space, program, self.machine.machine.schedule, len(images.items), memories, struck)
         )
         plan = make_plan(place.strata, strata, seed, faults=faults, margin=margin, confidence=confidence)
         task = Task(
@@ -424,6 +436,21 @@ class Model:
                 attach_evidence(store, self.graph, self.arithmetic, images, classes, make_injector)
             found = {"model": self.graph.name, "images": len(images.items), **summarise(store, plan, confidence)}
             return found | vulnerability(place, found) if isinstance(place, HardwareSpace) else found
+
+
+def _upset_rates(
+    space: str, device: str | None, environment: str | None, rates: str | Path | None
+) -> UpsetRates | None:
+    """Return the rates that a campaign draws by, None for a draw without a device."""
+    if device is None:
+        if environment is not None or rates is not None:
+            given = "--environment" if environment is not None else "--rates"
+            raise UsageError(f"{given} goes with --device, for instance --device XCK26")
+        return None
+    if space not in HARDWARE_SPACES:
+        raise UsageError(f"--device goes with --space {' or '.join(HARDWARE_SPACES)}, not with {space}")
+    check_table(rates, "--rates")
+    return upset_rates(device, environment or "nyc_sea_level", rates)
 
 
 def bundled_classes(graph: Graph) -> tuple[str, ...]:

@@ -4,12 +4,15 @@ from typing import Any
 
 import click
 
-from accel_sim.cli.options import arch_option, arithmetic_option, json_option, open_model, print_json
+from accel_sim.cli.options import arch_option, arithmetic_option, json_option, print_json
+from accel_sim.cli.placement import ecc_option, placed_config, uram_option
 
 
 @click.command("estimate")
 @click.argument("model")
 @arch_option
+@uram_option
+@ecc_option
 @click.option("--device", default="XCK26", show_default=True, metavar="NAME", help="Device, for the soft-error rates.")
 @click.option(
     "--environment",
@@ -45,11 +48,11 @@ def command(model: str, arch: str, arithmetic: str, as_json: bool, **options: An
 def _estimate(model: str, arch: str, arithmetic: str, options: dict[str, Any]) -> dict[str, Any]:
     from accel_sim.bundled import resolve
     from accel_sim.estimation import estimate_float
-    from accel_sim.levels import find_config
     from accel_sim.model.float_models import is_float_model
+    from accel_sim.session import load
 
-    path = resolve(model)
+    path, config = resolve(model), placed_config(arch, options.pop("uram"), options.pop("ecc"))
     if is_float_model(path):
         del options["scrub_hours"]
-        return estimate_float(path, find_config(arch), **options)
-    return open_model(model, arithmetic, arch).estimate(**options)
+        return estimate_float(path, config, **options)
+    return load(model, arch=config, arithmetic=arithmetic).estimate(**options)

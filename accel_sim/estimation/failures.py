@@ -17,21 +17,20 @@ from accel_sim.devices import (
     Secded,
     compose,
     configuration_term,
-    find_device,
-    find_environment,
-    rate_table,
+    upset_rates,
 )
 from accel_sim.errors import UsageError
-from accel_sim.estimation.campaign_rates import CampaignRates, CriticalRate
-from accel_sim.estimation.memory_table import REGISTER, Holding
+from accel_sim.estimation.campaign_rates import CampaignRates
+from accel_sim.estimation.memory_table import Holding
+from accel_sim.estimation.shares import shares_of, vulnerability_factors
 from accel_sim.stats import Estimate
 
-ALL = CriticalRate("", 1.0, 1.0, 1.0)
 UPPER = (
     "upsets of bits that are still to be read, every one counted as a failure: an upper bound for the memories of "
     "known rate; --results derates it"
 )
 DERATED = "upsets of bits that are still to be read times the critical rate of the given campaigns"
+TRAPPED = "inferences that trap or hang, which somebody may notice: not in fit"
 IN_DDR = (
     "constants in DDR are counted as written anew for every inference; where they are not, they are live all the time"
 )
@@ -70,23 +69,22 @@ def failures(
     UsageError
         An unknown device or environment, an unusable table of rates, ECC on DDR without a scrub interval.
     """
-    chip, place = find_device(device), find_environment(environment)
-    table = rate_table(chip.family, rates)
-    protection = _protection(config, cycles, scrub_hours)
-    counted: list[MemoryShare] = []
-    missing: list[MemoryShare] = []
-    for holding in held:
-        ecc = protection.get("ddr" if holding.base == "ins" else holding.base)
-        for layer, live in (holding.live or {"-": 0}).items():
-            rate = _critical(campaigns, holding, layer)
-            share = _share(holding, layer, live, cycles, rate or ALL, ecc)
-            (counted if rate or ecc or not live else missing).append(share)
+    found = upset_rates(device, environment, rates)
+    chip, place, table = found.device, found.environment, found.table
+    shares = shares_of(held, cycles, campaigns, _protection(config, cycles, scrub_hours))
+    counted, missing = shares.counted, shares.missing
     sampled = {share.memory for share in counted}
     report = compose(counted, table, place)
     rest = compose(missing, table, place)
     record = _record(report, table, chip, place)
     record["fit_is"] = DERATED if campaigns else UPPER
-    record["fit"] = _total(report, sum(int(campaign.summary["faults"]) for campaign in campaigns))
+    faults = sum(int(campaign.summary["faults"]) for campaign in campaigns)
+    record["fit"] = _total(report, faults)
+    due = compose(shares.detected, table, place)
+    record["fit_due"] = {**_total(due, faults), "is": TRAPPED} if shares.detected else None
+    by_layer = compose(shares.by_layer, table, place).by_layer
+    record["fit_by_layer"] = {n: {**_limits(e), "n": e.n} for n, e in by_layer.items() if n != "-"}
+    record["avf"] = vulnerability_factors(counted) if campaigns else {}
     record["mtbf_hours"] = None
     if campaigns and report.by_memory:
         record["mtbf_hours"] = {**_finite(report.mtbf_hours), "n": record["fit"]["n"]}
@@ -98,21 +96,6 @@ def failures(
     record["campaigns"] = [campaign.to_json() for campaign in campaigns]
     record["notes"] = [*report.notes, *_notes(config, chip, campaigns, missing, rest)]
     return record
-
-
-def _critical(campaigns: Sequence[CampaignRates], holding: Holding, layer: str) -> CriticalRate | None:
-    if not campaigns:
-        return ALL
-    found = (campaign.rate(holding, layer) for campaign in campaigns)
-    return next((rate for rate in found if rate is not None), None)
-
-
-def _share(holding: Holding, layer: str, live: int, cycles: int, rate: CriticalRate, ecc: Secded | None) -> MemoryShare:
-    kind = "ff" if holding.kind == REGISTER else holding.kind
-    return MemoryShare(
-        holding.memory, kind, layer, holding.bits, live / (holding.bits * cycles), rate.low, rate.best, rate.high,
-        ecc=ecc, sample=rate.sample,
-    )  # fmt: skip
 
 
 def _protection(config: AcceleratorConfig, cycles: int, scrub_hours: float | None) -> dict[str, Secded]:
@@ -141,7 +124,6 @@ def _record(report: FitReport, table: RateTable, chip: Device, place: Environmen
         },
         "fit": {},
         "fit_by_memory": {name: _limits(estimate) for name, estimate in report.by_memory.items()},
-        "fit_by_layer": {name: _limits(estimate) for name, estimate in report.by_layer.items() if name != "-"},
         "configuration_memory": asdict(term),
     }  # fmt: skip
 

@@ -1,14 +1,13 @@
 """The memories and registers of an accelerator, and how long what they hold is still to be read."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from accel_sim.config import AcceleratorConfig, MemorySpec, memory_map, register_map
-from accel_sim.faults.hardware.life import Life, memory_lives
-from accel_sim.faults.hardware.register_life import register_lives
+from accel_sim.faults.hardware.life import Life
+from accel_sim.faults.hardware.parts import memories_of, memory_parts, registers_of
 from accel_sim.machine import Schedule
-from accel_sim.machine.occupancy import Intervals, Occupancy, occupancy
 from accel_sim.program import Program
 
 REGISTER = "register"
@@ -30,6 +29,8 @@ class Holding:
         Of all its banks of this technology.
     live
         Live bit-cycles by layer.
+    banks
+        First bank, and the one after the last.
     """
 
     memory: str
@@ -37,6 +38,7 @@ class Holding:
     kind: str
     bits: int
     live: Mapping[str, int]
+    banks: tuple[int, int]
 
 
 def holdings(program: Program, times: Schedule) -> list[Holding]:
@@ -45,34 +47,17 @@ def holdings(program: Program, times: Schedule) -> list[Holding]:
     Live intervals of memories are exact. Those of registers count all lanes, also lanes without a pixel or a channel to
     compute: an upper bound.
     """
-    occupied = occupancy(program, times)
+    whole, lives = memories_of(program), registers_of(program).lives
+    assert whole.occupied is not None
+    assert whole.times.cycles == times.cycles
     found = []
-    for name, spec in program.memories.items():
-        parts = [(f"{name} ({kind})" if 0 < spec.uram_banks < spec.banks else name, kind, low, high)
-                 for kind, low, high in _technologies(spec)]  # fmt: skip
-        for label, kind, low, high in parts:
-            life = memory_lives(_cut(occupied, name, low, high), times)[name]
-            found.append(Holding(label, name, kind, spec.bits // spec.banks * (high - low), _by_layer(life)))
-    lives = register_lives(program, times)
+    for name in program.memories:
+        for part in memory_parts(whole.occupied, times, name, whole.lives[name]):
+            found.append(Holding(part.label, name, part.kind, part.bits, _by_layer(part.life), part.banks))
     for name, register in register_map(program.config).items():
         live = _by_layer(lives[name]) if name in lives else {}
-        found.append(Holding(name, name, REGISTER, register.bits, live))
+        found.append(Holding(name, name, REGISTER, register.bits, live, (0, register.banks)))
     return found
-
-
-def _technologies(spec: MemorySpec) -> list[tuple[str, int, int]]:
-    cuts = [("uram", 0, spec.uram_banks), (spec.kind, spec.uram_banks, spec.banks)]
-    return [(kind, low, high) for kind, low, high in cuts if low < high]
-
-
-def _cut(occupied: Occupancy, name: str, low: int, high: int) -> Occupancy:
-    """Keep one memory's intervals in banks ``low .. high``."""
-    if name not in occupied.memories:
-        return replace(occupied, memories={})
-    intervals = occupied.memories[name]
-    keep = (low <= intervals.bank) & (intervals.bank < high)
-    kept = Intervals(*(getattr(intervals, field)[keep] for field in Intervals.__dataclass_fields__))
-    return replace(occupied, memories={name: kept})
 
 
 def _by_layer(life: Life) -> dict[str, int]:
@@ -108,7 +93,9 @@ def empty_table(config: AcceleratorConfig) -> dict[str, dict[str, Any]]:
 def _sizes(memories: Mapping[str, MemorySpec], config: AcceleratorConfig) -> dict[str, dict[str, Any]]:
     table: dict[str, dict[str, Any]] = {}
     for name, spec in memories.items():
-        kinds = [kind for kind, _, _ in _technologies(spec)]
+        kinds = [
+            kind for kind, banks in (("uram", spec.uram_banks), (spec.kind, spec.banks - spec.uram_banks)) if banks
+        ]
         table[name] = {
             "banks": spec.banks, "rows": spec.rows, "row_bits": 8 * spec.row_bytes, "kind": "+".join(kinds),
             "bits": spec.bits, "uram_banks": spec.uram_banks, "ecc": spec.ecc, "content": spec.content,

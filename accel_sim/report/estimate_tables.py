@@ -24,7 +24,9 @@ def estimate_tables(record: Mapping[str, Any]) -> RenderableType:
     record
         The public JSON form of an estimate.
     """
-    return Group(_layers(record), _memories(record), *_totals(record), *_failures(record))
+    return Group(
+        _layers(record), _memories(record), *_totals(record), *_failures(record), *_split(record), *_notes(record)
+    )
 
 
 def _layers(record: Mapping[str, Any]) -> Table:
@@ -92,6 +94,42 @@ def _failures(record: Mapping[str, Any]) -> list[Text]:
         name, space = printable(campaign["results"]), campaign["space"]["name"]
         rate = _interval(campaign["critical_rate"])
         lines.append(f"campaign {name}: space {space}, {count(campaign['faults'])} faults, critical rate {rate}")
+    if record.get("fit_due"):
+        lines.append(f"apart: {_interval(record['fit_due'])} FIT of {record['fit_due']['is']}")
+    return [Text(line) for line in lines]
+
+
+def _split(record: Mapping[str, Any]) -> list[Table]:
+    """Return failures by memory and by layer; nothing where the sum is of all bits of a float model."""
+    if not record.get("fit_by_memory"):
+        return []
+    memories, layers = _table("failures by memory"), _table("failures by layer")
+    for table, first, titles in (
+        (memories, "memory", ("raw FIT", "live %", "AVF %", "FIT", "low", "high", "faults")),
+        (layers, "layer", ("FIT", "low", "high", "faults")),
+    ):
+        table.add_column(first)
+        for title in titles:
+            table.add_column(title, justify="right", no_wrap=True)
+    for name, fit in record["fit_by_memory"].items():
+        if raw := record["raw"][name]["fit"]:
+            avf = record["avf"].get(name)
+            share = [f"{100 * avf['live_fraction']:.3g}", f"{100 * avf['best']:.3g}"] if avf else ["-", "-"]
+            faults = count(avf["faults"]) if avf else "-"
+            memories.add_row(name, f"{raw:.4g}", *share, *_cells(fit), faults)
+    ordered = sorted(record["fit_by_layer"].items(), key=lambda item: -item[1]["best"])
+    for name, fit in ordered:
+        if fit["high"]:
+            layers.add_row(_name(name), *_cells(fit), count(fit["n"]) if fit["n"] else "-")
+    return [memories, layers]
+
+
+def _cells(fit: Mapping[str, Any]) -> list[str]:
+    return [f"{fit[key]:.3g}" for key in ("best", "low", "high")]
+
+
+def _notes(record: Mapping[str, Any]) -> list[Text]:
+    lines = []
     reasons: dict[str, list[str]] = {}
     for name, advice in record["unknown"].items():
         reasons.setdefault(advice, []).append(name)

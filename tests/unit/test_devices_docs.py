@@ -5,14 +5,9 @@ import re
 import pytest
 
 from accel_sim.devices import KINDS, environments, rate_table
-from tests.unit.snippets import ROOT, blocks, printed_by, python_with_output
+from tests.unit.snippets import ROOT, blocks
 
 PAGE = ROOT / "docs" / "fit.md"
-
-
-def test_the_example_prints_what_it_says():
-    ((code, expected),) = python_with_output(PAGE)
-    assert printed_by(code) == expected
 
 
 def test_the_table_of_ones_own_is_accepted(tmp_path):
