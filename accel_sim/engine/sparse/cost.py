@@ -1,7 +1,7 @@
 """The cost model: when following differences is cheaper than recomputing.
 
-Picoseconds, set by hand near what ``python -m tests.bench.costs`` measures (docs/performance.md). Only ratios matter, the
-optimum is flat, and a wrong ratio costs time, never a bit.
+Picoseconds, set by hand near what ``python -m tests.bench.costs`` measures (docs/performance.md). Only ratios matter,
+the optimum is flat, and a wrong ratio costs time, never a bit.
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,call-arg,assignment,var-annotated"
