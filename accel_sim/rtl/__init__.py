@@ -1,0 +1,1 @@
+"""The SystemVerilog accelerator: its package, and the runner that plays the host for a simulated one."""

