@@ -19,6 +19,8 @@ from accel_sim.machine import Machine, MachineResult
 from accel_sim.model import Graph
 from accel_sim.program import Program
 from accel_sim.reference import Reference
+from accel_sim.rtl.accelerator import RtlAccelerator
+from accel_sim.rtl.toolchain import environment, sources
 from accel_sim.verification import Verification, verify
 
 Array = NDArray[Any]
@@ -37,10 +39,8 @@ def check_level(level: str) -> None:
     if level not in LEVELS:
         raise UsageError(f"level {level!r} is unknown; use one of {', '.join(LEVELS)}")
     if level == "rtl":
-        raise UsageError(
-            "level rtl is not available: this package holds no hardware description; use machine, which counts the "
-            "same cycles on the same instructions"
-        )
+        sources()
+        environment()
 
 
 def find_config(arch: str | Path | AcceleratorConfig) -> AcceleratorConfig:
@@ -98,9 +98,14 @@ class MachineLevel:
         nodes = self.graph.nodes
         return [{"name": c.name, "op": nodes[c.node].onnx_op, "reason": c.reason} for c in self.program.calls]
 
-    def run(self, inputs: Mapping[str, Array]) -> MachineResult:
+    @functools.cached_property
+    def rtl(self) -> RtlAccelerator:
+        """The same program on the simulated hardware; built on first use, which takes a minute or two."""
+        return RtlAccelerator(self.program, self.engine.run_node)
+
+    def run(self, inputs: Mapping[str, Array], level: str = "machine") -> MachineResult:
         """Run one inference without upsets; arrays in the model's own shapes and types."""
-        result = self.machine.run(inputs)
+        result = (self.rtl if level == "rtl" else self.machine).run(inputs)
         assert result.status == "ok", result
         return result
 

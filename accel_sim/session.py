@@ -246,14 +246,15 @@ class Model:
             Input name to array, of the model's own type and shape; several images along the batch axis or an extra
             leading axis.
         level
-            ``engine`` computes tensors; ``machine`` executes the compiled program and counts cycles.
+            ``engine`` computes tensors; ``machine`` executes the compiled program and counts cycles; ``rtl`` executes
+            it on the simulated SystemVerilog, which has to be built first (configuration ``tiny``, or of that size).
         """
         check_level(level)
         images = self.images(inputs)
         with self._named():
-            if level == "machine":
-                made = [self.machine.run(image).outputs for image in images.items]
-                return RunResult(images.join(made), len(images.items), self.machine.cycles)
+            if level != "engine":
+                results = [self.machine.run(image, level) for image in images.items]
+                return RunResult(images.join([r.outputs for r in results]), len(images.items), results[0].cycles)
             outputs: list[Mapping[str, Array]] = [self.engine.outputs(self.engine.run(image)) for image in images.items]
         return RunResult(images.join(outputs), len(images.items))
 
@@ -268,6 +269,8 @@ class Model:
             ``engine``, or ``machine``: each node compiled on its own, then the program of the whole model.
         """
         check_level(level)
+        if level == "rtl":
+            raise UsageError("level rtl runs whole networks only; use run with it, and verify with level machine")
         images = self.images(inputs) if inputs is not None else self.images(random_inputs(self.graph))
         if level == "machine":
             with self._named():

@@ -37,7 +37,7 @@ run_level_option = click.option(
     type=click.Choice(["engine", "machine", "rtl"]),
     default="engine",
     show_default=True,
-    help="What runs the model: tensors, or the compiled program with its cycles. rtl is not available.",
+    help="What runs the model: tensors, the compiled program with its cycles, or the SystemVerilog of it (run only).",
 )
 arch_option = click.option(
     "--arch",

@@ -13,6 +13,7 @@ import accel_sim
 from accel_sim.errors import UsageError
 from accel_sim.machine import Machine, MachineResult
 from accel_sim.program import Program
+from accel_sim.rtl import toolchain
 from tests.cli.conftest import Files
 from tests.cli.refusal import content, refused
 from tests.cli.test_commands import answer, text
@@ -61,9 +62,8 @@ def test_python(files: Files) -> None:
     assert found.cycles == model.machine.machine.schedule.cycles
     np.testing.assert_array_equal(found.outputs["y"], expected.outputs["y"])
     assert isinstance(model.compile(), Program)
-    for level, words in (("gates", "is unknown"), ("rtl", "is not available")):
-        with pytest.raises(UsageError, match=words):
-            model.run({"x": images(1)}, level=level)
+    with pytest.raises(UsageError, match="is unknown"):
+        model.run({"x": images(1)}, level="gates")
 
 
 @pytest.mark.parametrize("arch", ["tiny", "b4096"])
@@ -162,9 +162,42 @@ def test_what_is_no_file(here: Path, files: Files, capfd: pytest.CaptureFixture[
 
 
 @pytest.mark.parametrize("command", ["run", "verify"])
-def test_rtl_is_refused(command: str, here: Path, files: Files, capfd: pytest.CaptureFixture[str]) -> None:
+def test_rtl_without_its_tools_is_refused(
+    command: str, here: Path, files: Files, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(toolchain, "TOOLS", ("no-such-compiler",))  # where Verilator is installed, this is missing
     common = [command, files.segmentation, "--inputs", files.inputs]
-    refused(capfd, here, [*common, "--level", "rtl"], "level rtl is not available", "use machine")
+    refused(capfd, here, [*common, "--level", "rtl"], "level rtl needs")
+
+
+def test_rtl_without_its_sources_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no hardware description there; level rtl needs a checkout"):
+        toolchain.sources(tmp_path)
+
+
+@pytest.mark.rtl
+def test_rtl_gives_the_machines_bytes_and_cycles(here: Path, files: Files, capfd: pytest.CaptureFixture[str]) -> None:
+    try:
+        toolchain.environment()
+    except UsageError as missing:
+        pytest.skip(str(missing))
+    common = ["run", files.segmentation, "--inputs", files.inputs, "--arch", "tiny", "--outputs", "out.npz"]
+    answers, outputs = [], []
+    for level in ("machine", "rtl"):
+        answers.append(answer(capfd, *common, "--level", level))
+        outputs.append(dict(np.load(here / "out.npz")))
+    assert answers[1] == {**answers[0], "level": "rtl"}
+    assert all(np.array_equal(outputs[0][name], outputs[1][name]) for name in outputs[0])
+
+
+@pytest.mark.rtl
+def test_rtl_does_not_verify_node_by_node(files: Files) -> None:
+    try:
+        toolchain.environment()
+    except UsageError as missing:
+        pytest.skip(str(missing))
+    with pytest.raises(UsageError, match="runs whole networks only"):
+        accel_sim.load(files.segmentation, arch="tiny").verify({"x": images(1)}, level="rtl")
 
 
 @pytest.mark.parametrize("command", ["compile", "estimate", "run", "verify"])
