@@ -35,6 +35,10 @@ def requantised(acc, word, scale, exponent, mode, zero, low, high):
     return np.uint8(gemmlowp_code(acc, np.int64(word), min(exponent, 31), low, high, zero))
 
 
+LARGEST = np.float32(np.finfo(np.float32).max)
+OVERFLOW_TIE = 2.0**128 - 2.0**103  # half way from the largest float32 to the next power of two
+
+
 @jit
 def multiply_add(a, b, c):
     """float32 ``a * b + c`` with one rounding: the product is exact in float64, the sum is repaired where it ties."""
@@ -45,6 +49,8 @@ def multiply_add(a, b, c):
     near = np.float32(total)
     if error == 0.0:
         return near
+    if abs(total) == OVERFLOW_TIE and (error < 0) == (total > 0):  # below the tie, from which on all is infinite
+        return LARGEST if total > 0 else -LARGEST
     gap = 2.0 * (total - np.float64(near))
     if gap == 0.0:
         return near
