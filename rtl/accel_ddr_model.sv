@@ -1,5 +1,6 @@
 // DDR and instruction memory for simulation, with the times of accel_sim.machine.timing: a read is sampled at the edge
-// of the request and answered so that the buffer can be written Latency edges after it; a write that the buffer was read
+// of the request and answered so that the buffer can be written Latency edges after it, with what lies behind the
+// bytes asked for, as a wide bus does; a write that the buffer was read
 // for at edge t (the request is there at t + 1) changes DDR at edge t + Latency. Always ready.
 // `ddr` holds bytes, `ins` words of 512 bits.
 module accel_ddr_model
@@ -18,7 +19,6 @@ module accel_ddr_model
   input  logic                       read_request_i,
   output logic                       read_ready_o,
   input  logic [31:0]                read_address_i,
-  input  logic [5:0]                 read_count_i,
   output logic                       read_valid_o,
   output logic [8*PortBytes-1:0]     read_data_o,
   input  logic                       write_request_i,
@@ -71,8 +71,7 @@ module accel_ddr_model
     end else begin
       reads_q[0].valid <= read_request_i;
       for (int unsigned b = 0; b < PortBytes; b++) begin
-        reads_q[0].data[8*b +: 8] <= read_request_i && b < 32'(read_count_i)
-            ? ddr[AddressBits'(read_address_i + b)] : 8'd0;
+        reads_q[0].data[8*b +: 8] <= read_request_i ? ddr[AddressBits'(read_address_i + b)] : 8'd0;
       end
       for (int unsigned stage = 1; stage < Latency; stage++) begin
         reads_q[stage] <= reads_q[stage-1];

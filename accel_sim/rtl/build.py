@@ -66,7 +66,8 @@ void accel_start(void* handle, uint32_t count, uint32_t ddr_bytes, uint32_t call
   auto& top = model->top;
   top.host_done_i = 0;
   top.start_i = 0;
-  top.rst_ni = 0;
+  top.rst_ni = 0;  // before the edge, lest a store that is under way still happens at it
+  top.eval();
   model->edge();
   top.rst_ni = 1;
   top.count_i = count;

@@ -11,12 +11,6 @@ from accel_sim.errors import UsageError
 from accel_sim.rtl.toolchain import environment
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Declare the marks, for where the project's own configuration does not."""
-    config.addinivalue_line("markers", "rtl: simulates SystemVerilog; a few minutes with the builds")
-    config.addinivalue_line("markers", "rtl_long: SystemVerilog, takes many minutes")
-
-
 @pytest.fixture(scope="session")
 def tools() -> Mapping[str, str]:
     """Return the environment of the simulator; skip where it is not installed."""

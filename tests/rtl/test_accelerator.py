@@ -170,6 +170,22 @@ def test_upsets(seed: int) -> None:
     assert seen["trap"]
 
 
+def test_a_run_that_is_given_up_leaves_nothing_behind() -> None:
+    """Stores are under way when it stops; the reset that starts the next run cancels them."""
+    case = random_pair(17)
+    number = next(n for n, i in enumerate(case.machine.program.instructions) if isinstance(i, Compute))
+    schedule = case.machine.schedule
+    for cycle in range(int(schedule.start[number]), int(schedule.end[number])):
+        case.clear()
+        case.rtl.begin(case.image)
+        case.rtl.advance(cycle)
+        case.clear()
+        case.rtl.begin(case.image)
+        case.rtl.settle()
+        assert not case.rtl.memories["img"].data.any(), cycle
+    check(case, "after all of them")
+
+
 def first_load(case: Pair) -> int:
     return next(n for n, i in enumerate(case.machine.program.instructions) if isinstance(i, Load) and i.memory == 0)
 
