@@ -69,10 +69,10 @@ def rounding_slack(node, ints, floats, channel, acc, code, unit):
 
 @jit
 def between_steps(node, ints, channel, acc, unit):
-    """Slack upwards and downwards from the nearest thresholds of a function of steps."""
+    """Slack upwards and downwards from the nearest thresholds of a function of steps, and from where int32 wraps."""
     count = node[F.STEP_COUNT]
     first = node[F.STEP_PLACE] + channel * (2 * count + 1)
-    up, down = np.int64(MOST), np.int64(MOST)
+    up, down = min(np.int64(MOST), (FARTHEST - 1 - acc) // unit), min(np.int64(MOST), (FARTHEST + acc) // unit)
     for place in range(first, first + count):
         threshold = np.int64(ints[place])
         if threshold <= acc:

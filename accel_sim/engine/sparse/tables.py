@@ -14,6 +14,7 @@ from accel_sim.engine.sparse import fields as F
 from accel_sim.engine.sparse.aligned import LINE, aligned_copy
 from accel_sim.engine.sparse.cost import PER_ROW, dense_pixel
 from accel_sim.engine.sparse.entries import SPARE
+from accel_sim.engine.sparse.products import MOST_CHANNELS, MOST_COLUMNS
 from accel_sim.engine.sparse.slack import MOST, MOST_UNIT
 from accel_sim.engine.steps import ConcatStep, Lookup2Step, LookupStep, MoveStep, Step, real_table, window_tuple
 from accel_sim.model import AveragePool, Concat, Dequantise, GlobalAveragePool, Graph, MaxPool, Move, Node
@@ -189,13 +190,17 @@ class _Compiler:
         row[F.UNIT] = self._unit(step.stage, outputs)
 
     def _keep_accumulators(self, limit_bytes: int | None) -> None:
-        """Give a place to the accumulators that save most per byte; a node without them is always recomputed."""
+        """Give a place to the accumulators that save most per byte; a node without them is always recomputed.
+
+        Nodes whose input is wider or deeper than entries have bits for get none.
+        """
         linear = [row for row in self.nodes if row[F.KIND] in (F.LINEAR, F.TRANSPOSED)]
         left = float("inf") if limit_bytes is None else float(limit_bytes)
         for row in sorted(linear, key=lambda row: -row[F.DENSE_PS] / (row[F.OW] * row[F.ROW])):
             size = -(-int(row[F.UNITS] * row[F.ROW]) // ALIGNMENT) * ALIGNMENT
             row[F.ACC] = -1
-            if 6 * size <= left:  # four bytes, and two of slack
+            listable = row[F.IW] <= MOST_COLUMNS and row[F.IC] <= MOST_CHANNELS
+            if listable and 6 * size <= left:  # four bytes, and two of slack
                 left -= 6 * size
                 row[F.ACC] = self.accumulators
                 self.accumulators += size
