@@ -1,0 +1,56 @@
+"""The paper's networks: trained, pruned twice, exported as float32 and quantised in two schemes.
+
+`build` makes them all in a folder. torch, torch-pruning and the scene generator (the `[train]` extra) are imported
+when it is called.
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from onnx_models.paper.recipe import Recipe
+
+__all__ = ["MissingExtraError", "build"]
+
+
+class MissingExtraError(ImportError):
+    """A package of the `[train]` extra is not installed; the message names it and what to install."""
+
+
+def build(folder: Path, recipe: Recipe, report: Callable[[str], None] | None = None) -> None:
+    """Make what is not in the folder yet; it goes on where it was stopped.
+
+    Every finished file appears in one step. For each activation function `AF` (relu, sigmoid, hardsigmoid) and
+    `VERSION` (original, pruned1, pruned2): `AF-VERSION.onnx`, float32 with batch normalisation as nodes; for original
+    and pruned2 also `AF-VERSION-tflite.onnx` and `AF-VERSION-dpu.onnx`, int8 QDQ, whose parameters are called
+    `LAYER.kernel_quantized` and `LAYER.bias_quantized`. `calibration.npz` and `test.npz` hold `images` float32
+    [N, 25, H, W] and `labels` uint8 [N, H, W]. `models.json` has scores, sizes, pruning ratios, seeds and versions of
+    all that is finished. The originals come first, so that other work can begin on them.
+
+    Parameters
+    ----------
+    folder
+        Where; made if absent. Checkpoints and scenes are in its subfolders.
+    recipe
+        What.
+    report
+        Receives a line per step; by default they go to stderr.
+
+    Raises
+    ------
+    MissingExtraError
+        If the `[train]` extra is not installed.
+    ValueError
+        If the folder holds networks of another recipe.
+    HsiDriveError
+        If `recipe.dataset` is not HSI-Drive v2.0 as documented.
+    """
+    try:
+        from onnx_models.paper.models.pipeline import make_all
+    except ImportError as error:
+        raise MissingExtraError(f"the networks need {error.name}: pip install 'accel_sim[train]'") from error
+    make_all(folder, recipe, report or _to_stderr)
+
+
+def _to_stderr(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
