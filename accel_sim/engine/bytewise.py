@@ -129,6 +129,18 @@ def copy_short(typingctx, target, source, count):
 
 
 @intrinsic
+def fill_short(typingctx, target, count):
+    """Write zeros to up to 64 bytes at an address without a branch."""
+
+    def codegen(context, builder, signature, args):
+        target, count = args
+        _store_lanes(builder, constant(BLOCK, 0), target, _first_lanes(builder, count))
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * 2), codegen
+
+
+@intrinsic
 def lookup_short(typingctx, target, source, table, count):
     """``target[i] = table[source[i]]`` for up to 64 bytes; 64 may be read."""
 

@@ -16,9 +16,11 @@ from accel_sim.engine.sparse.codes import channel_code
 from accel_sim.engine.sparse.entries import list_rows, window_rows
 from accel_sim.engine.sparse.places import places_of
 from accel_sim.engine.sparse.products import exceeds_8, exceeds_16, settle_8, settle_16
-from accel_sim.engine.sparse.reach import flagged, widen
+from accel_sim.engine.sparse.reach import clear_flags, flagged, widen
 from accel_sim.engine.sparse.scatter import scatter, slot_size, slots
 from accel_sim.engine.sparse.vector import highest_bit, lowest_bit, peek_half, poke_byte, poke_half, prefetch
+
+EARLY = 16  # accumulators of a pixel, more than which are asked for as soon as it is known that they are needed
 
 
 @inlined
@@ -75,7 +77,7 @@ def crossing_pixels(places, node, line, first, last):
     size, touched, found = slot_size(oc), np.int64(0), np.int64(0)
     start = line * width
     accumulators, slack = places.accumulators + 4 * start * row, places.slack + 2 * start * row
-    golden, work = places.golden + start * oc, places.work + start * oc
+    golden = places.golden + start * oc
     for x in range(first // 64 * 64, last, 64):
         mask = flagged(places.touched + start, x, last)
         if x < first:
@@ -86,13 +88,20 @@ def crossing_pixels(places, node, line, first, last):
             touched += 1
             slot = places.sums + 4 * (margin + (column - first) * step) * size
             poke_half(places.crossing + 4 * found, np.int32(column))
-            found += exceeds(slot, slack + 2 * column * row, row, places.units, oc, shift) != 0
-    for k in range(found):
-        column = np.int64(peek_half(places.crossing + 4 * k))
-        for ahead in range(4 * column * row, 4 * (column + 1) * row, 64):
-            prefetch(accumulators + ahead)
-        prefetch(golden + column * oc)
-        prefetch(work + column * oc)
+            beyond = exceeds(slot, slack + 2 * column * row, row, places.units, oc, shift) != 0
+            found += beyond
+            if row > EARLY:
+                # Which pixels need their accumulators cannot be foreseen: instead of a branch, the others ask for a
+                # line that is at hand.
+                place = accumulators + 4 * column * row
+                for ahead in range(0, 4 * row, 64):
+                    prefetch(place + ahead if beyond else slot)
+                prefetch(golden + column * oc if beyond else slot)
+    if row <= EARLY:
+        for k in range(found):
+            column = np.int64(peek_half(places.crossing + 4 * k))
+            prefetch(accumulators + 4 * column * row)
+            prefetch(golden + column * oc)
     return found, touched
 
 
@@ -175,7 +184,7 @@ def follow_rows(state, number, first, last, span, filled, left_out, size):
             followed += touched
         if found:
             widen(spans, node[F.OUT], line)
-        state[F.TOUCHED][line * width : (line + 1) * width] = 0
+        clear_flags(places.touched + line * width, width)
     begin, end = window_rows(node, first)[0], window_rows(node, last - 1)[1]
     state[F.LISTED][begin:end] = 0
     tally = state[F.TALLY]

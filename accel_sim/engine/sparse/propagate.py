@@ -190,16 +190,18 @@ def changed_decisions(state, tensor, classes, limit):
     The tensor is channels last; on equal codes the first class wins.
     """
     golden, work, row = state[F.GOLDEN], state[F.WORK], state[F.TENSORS][tensor]
-    total = 0
-    for pixel in range(state[F.SPANS][tensor, 0] * row[F.WIDTH], state[F.SPANS][tensor, 1] * row[F.WIDTH]):
-        if state[F.FLAGS][row[F.PIXELS] + pixel] == 0:
-            continue
-        first = row[F.OFFSET] + pixel * classes
-        before, after = 0, 0
-        for c in range(1, classes):
-            if golden[first + c] > golden[first + before]:
-                before = c
-            if work[first + c] > work[first + after]:
-                after = c
-        total += before != after
+    flags, total = state[F.FLAGS].ctypes.data + row[F.PIXELS], 0
+    begin, end = state[F.SPANS][tensor, 0] * row[F.WIDTH], state[F.SPANS][tensor, 1] * row[F.WIDTH]
+    for x in range(begin, end, 64):
+        mask = flagged(flags, x, end)
+        while mask:
+            first = row[F.OFFSET] + (x + lowest_bit(mask)) * classes
+            mask &= mask - 1
+            before, after = 0, 0
+            for c in range(1, classes):
+                if golden[first + c] > golden[first + before]:
+                    before = c
+                if work[first + c] > work[first + after]:
+                    after = c
+            total += before != after
     return min(total, limit)

@@ -3,7 +3,7 @@
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,call-arg,assignment,var-annotated"
 import numpy as np
 
-from accel_sim.engine.bytewise import or_stretch
+from accel_sim.engine.bytewise import fill_short, or_stretch
 from accel_sim.engine.jit import inlined, jit
 from accel_sim.engine.sparse import fields as F
 from accel_sim.engine.sparse.vector import (
@@ -24,6 +24,13 @@ def flagged(address, x, width):
     if width - x < 64:
         mask &= (np.int64(1) << (width - x)) - 1
     return mask
+
+
+@inlined
+def clear_flags(address, width):
+    """Clear the flags of a row of `width` pixels."""
+    for x in range(0, width, 64):
+        fill_short(address + x, min(width - x, 64))
 
 
 @inlined

@@ -17,6 +17,7 @@ from accel_sim.engine.sparse.codes import channel_code
 MOST = 255  # units that a byte holds
 MOST_UNIT = 22  # as a power of two: twice the largest slack stays within an int32
 FARTHEST = np.int64(1) << 31
+NEAR = 0.4999  # of half a step
 
 
 @inlined
@@ -53,12 +54,13 @@ def guessed(node, ints, floats, channel, acc, code, unit, room):
 def rounding_slack(node, ints, floats, channel, acc, code, unit):
     """Slack upwards and downwards of onnxruntime's formula, from the distance to the next rounding boundaries.
 
-    The distance is that of the exact product, less a hundredth of a step for what float32 rounds.
+    The distance is that of the exact product, less a ten thousandth of a step for what float32 rounds. One of a pixel's
+    many channels is soon near to a boundary: a wider margin would have it requantised for nothing.
     """
     scale = np.float64(floats[node[F.SCALE] + channel])
     units = 1.0 / (scale * np.float64(unit))
     value, level = np.float64(acc) * scale, np.float64(np.int64(code) - node[F.BYTE] - node[F.ZERO])
-    above, below = (level + 0.49 - value) * units, (value - level + 0.49) * units
+    above, below = (level + NEAR - value) * units, (value - level + NEAR) * units
     if level >= node[F.HIGH] - node[F.ZERO]:
         above = np.float64(MOST)
     if level <= node[F.LOW] - node[F.ZERO]:

@@ -138,7 +138,7 @@ class _Compiler:
         row[F.KH : F.DW + 1] = window
 
     def _unit(self, prepared: Stage, outputs: int) -> int:
-        """Place the units of slack, as powers of two: 255 of them are about a step from one code to the next."""
+        """Place the units of slack, as powers of two: 255 of them are about half a step from one code to the next."""
         if prepared.mode == FLOAT32:
             step = 1 / prepared.scale.astype(np.float64)
         elif prepared.mode == STEPS:
@@ -146,7 +146,7 @@ class _Compiler:
             step = (ends[:, 1] - ends[:, 0]) / prepared.thresholds.shape[1]
         else:
             step = np.exp2(prepared.exponent.astype(np.float64) * (1 if prepared.mode == SHIFT else -1))
-        units = np.ceil(np.log2(np.maximum(step, 1) / MOST)).clip(0, MOST_UNIT).astype(np.int32)
+        units = np.ceil(np.log2(np.maximum(step, 1) / MOST) - 1).clip(0, MOST_UNIT).astype(np.int32)
         return self.ints.add(np.resize(units, -(-outputs // 16) * 16))
 
     def _stage(self, row: Array, prepared: Stage, bias: Array) -> None:
