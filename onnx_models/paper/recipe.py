@@ -150,7 +150,7 @@ class Recipe:
     @classmethod
     def paper(cls) -> "Recipe":
         """Return the paper's own size: 32 filters, pictures of 192 x 384, 200 and 1000 epochs; days on a processor."""
-        return cls(filters=32, height=192, width=384, schedules=_schedules((200, 60), (1000, 200)), weight_decay=1e-4)
+        return cls(filters=32, height=192, width=384, schedules=_schedules((200, 60), (1000, 200)))
 
     def schedule(self, activation: str) -> Schedule:
         """Return the schedule of an activation function; KeyError for one that there is not."""

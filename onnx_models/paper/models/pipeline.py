@@ -1,4 +1,4 @@
-"""All networks of a run, in order: the originals, the pruned ones, the quantised ones."""
+"""All networks of a run, in order: the originals, the pruned ones with their int8 forms, the originals' int8 forms."""
 
 import json
 import platform
@@ -36,12 +36,12 @@ def _steps(shop: Workshop) -> Iterator[Callable[[], None]]:
     for activation in ACTIVATIONS:
         yield partial(make_original, shop, activation)
     for activation in ACTIVATIONS:
-        yield partial(_quantise, shop, activation, "original")
-    for activation in ACTIVATIONS:
         for version_name in VERSIONS[1:]:
             yield partial(make_pruned, shop, activation, version_name)
             if version_name in QUANTISED_VERSIONS:
                 yield partial(_quantise, shop, activation, version_name)
+    for activation in ACTIVATIONS:
+        yield partial(_quantise, shop, activation, "original")
 
 
 def _quantise(shop: Workshop, activation: str, version_name: str) -> None:

@@ -16,7 +16,7 @@ from torch import nn
 from onnx_models.hsi.bands import BANDS
 from onnx_models.paper.data import Split
 from onnx_models.paper.models.network import layer
-from onnx_models.paper.models.scoring import score
+from onnx_models.paper.models.replay import Replay
 from onnx_models.paper.models.topology import layer_names
 from onnx_models.unet import UNet
 
@@ -65,7 +65,8 @@ def sensitivities(model: UNet, data: Split, report: Callable[[str], None]) -> di
     Per layer float64 [9]: the mean of the losses of global and weighted IoU, in points, with 10 % to 90 % of its
     channels removed.
     """
-    graph, whole, found = dependencies(model), _level(score(model, data)), {}
+    graph, replay, found = dependencies(model), Replay(model, data), {}
+    whole = replay.score_from("enc1.conv1")
     for name in layer_names(model.levels):
         if name == "head":
             continue
@@ -75,7 +76,7 @@ def sensitivities(model: UNet, data: Split, report: Callable[[str], None]) -> di
         for ratio in RATIOS:
             removed = min(round(ratio * len(order)), len(order) - 1)
             if removed != before:
-                lost = 0.0 if removed == 0 else whole - _without(model, graph, module, order[:removed], data)
+                lost = 0.0 if removed == 0 else whole - score_without(replay, graph, module, order[:removed])
                 before = removed
             losses.append(lost)
         found[name] = np.array(losses)
@@ -83,23 +84,21 @@ def sensitivities(model: UNet, data: Split, report: Callable[[str], None]) -> di
     return found
 
 
-def _level(table: dict[str, float]) -> float:
-    return 0.5 * (table["global"] + table["weighted"])
-
-
-def _without(model: UNet, graph: Any, module: Any, channels: list[int], data: Split) -> float:
-    """Score with some channels of a layer not read by anyone."""
+def score_without(replay: Replay, graph: Any, module: Any, channels: list[int]) -> float:
+    """Score with some output channels of a layer not read by anyone; the network is as it was afterwards."""
     kept: list[tuple[Any, Any]] = []
+    readers = []
     with torch.no_grad():
         for dependency, indices in channel_group(graph, module, channels):
-            if dependency.handler in (tp.prune_conv_in_channels,):
+            if dependency.handler == tp.prune_conv_in_channels:
                 reader = dependency.target.module
+                readers.append(reader)
                 kept.append((reader.weight, reader.weight.detach().clone()))
                 if isinstance(reader, nn.ConvTranspose2d):
                     reader.weight[indices] = 0.0
                 else:
                     reader.weight[:, indices] = 0.0
-        level = _level(score(model, data))
+        level = replay.score_from(replay.first_of(readers))
         for weight, values in reversed(kept):
             weight.copy_(values)
     return level

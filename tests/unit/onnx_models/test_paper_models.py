@@ -21,6 +21,7 @@ from onnx_models.paper.models.float_export import to_float_onnx  # noqa: E402
 from onnx_models.paper.models.float_networks import rule  # noqa: E402
 from onnx_models.paper.models.network import from_state, layer, widths_of  # noqa: E402
 from onnx_models.paper.models.quantised import to_qdq_onnx  # noqa: E402
+from onnx_models.paper.models.replay import Replay  # noqa: E402
 from onnx_models.paper.models.scheme import DPU, SCHEME, TFLITE  # noqa: E402
 from onnx_models.paper.models.scoring import score, score_file  # noqa: E402
 from onnx_models.paper.models.size import count, original_widths  # noqa: E402
@@ -78,6 +79,11 @@ def network():
 def _logits(model, data):
     with torch.no_grad():
         return model(torch.from_numpy(data.inputs(slice(None)))).numpy()
+
+
+def _level(model, data):
+    table = score(model, data)
+    return 0.5 * (table["global"] + table["weighted"])
 
 
 def _run(proto, data):
@@ -186,11 +192,11 @@ def test_a_stopped_build_ends_with_the_same_files(folder, tmp_path):
     (tmp_path / "scenes").symlink_to(folder / "scenes")
 
     def stop(line):
-        if line.startswith(("relu-original: epoch 3", "relu-pruned1: epoch 1", "hardsigmoid-original: epoch 2")):
+        if line.startswith(("relu-original: epoch 3", "sigmoid-original: epoch 2", "relu-pruned1: epoch 1")):
             stops.append(line)
             if stops.count(line) == 1:
                 raise _StopError
-        if line.startswith("relu-pruned2:"):
+        if line.startswith("sigmoid-pruned1:"):
             raise _StopError
 
     stops: list[str] = []
@@ -198,9 +204,9 @@ def test_a_stopped_build_ends_with_the_same_files(folder, tmp_path):
         with pytest.raises(_StopError):
             build(tmp_path, RECIPE, stop)
     assert len(stops) == 3
-    for name in ("relu-original", "hardsigmoid-original", "relu-original-dpu", "relu-pruned1"):
+    for name in ("relu-original", "sigmoid-original", "relu-pruned1", "relu-pruned2-dpu"):
         assert (tmp_path / f"{name}.onnx").read_bytes() == (folder / f"{name}.onnx").read_bytes()
-    assert len(json.loads((tmp_path / "models.json").read_text(encoding="utf-8"))["models"]) == 4
+    assert len(json.loads((tmp_path / "models.json").read_text(encoding="utf-8"))["models"]) == 5
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -213,17 +219,28 @@ def test_the_float_file_computes_what_torch_does(network, activation):
 @pytest.mark.parametrize("name", ["enc1.conv1", "enc1.conv2", "base.conv2", "dec2.up", "dec1.conv2"])
 def test_zeros_in_the_readers_are_what_removal_gives(network, name):
     model, data = network
-    before = _logits(model, data)
-    level = sensitivity._level(score(model, data))
+    before, replay = _logits(model, data), Replay(model, data)
+    whole = replay.score_from("enc1.conv1")
+    assert whole == _level(model, data)
     smaller = pruning.prune(model, {**widths_of(model), name: widths_of(model)[name] - 2})
     graph, module = sensitivity.dependencies(model), layer(model, name)
     order = sensitivity.ranking(graph, module)[:2]
-    lost = sensitivity._level(score(smaller, data))
-    assert sensitivity._without(model, graph, module, order, data) == pytest.approx(lost, abs=1e-9)
-    assert sensitivity._level(score(model, data)) == level  # the network is as it was
+    assert sensitivity.score_without(replay, graph, module, order) == pytest.approx(_level(smaller, data), abs=1e-9)
+    np.testing.assert_array_equal(_logits(model, data), before)  # the network is as it was
     assert not np.array_equal(_logits(smaller, data), before)
     again = from_state("sigmoid", 2, smaller.state_dict())
     np.testing.assert_array_equal(_logits(again, data), _logits(smaller, data))
+
+
+def test_sensitivities_are_differences_of_scores(network):
+    model, data = network
+    found = sensitivity.sensitivities(model, data, _say)
+    assert set(found) == set(widths_of(model))
+    for name, ratio in (("enc1.conv1", 0.5), ("dec2.up", 0.9), ("base.conv2", 0.3)):
+        kept = widths_of(model)[name] - round(ratio * widths_of(model)[name])
+        smaller = pruning.prune(model, {**widths_of(model), name: kept})
+        expected = _level(model, data) - _level(smaller, data)
+        assert found[name][sensitivity.RATIOS.index(ratio)] == pytest.approx(expected, abs=1e-9)
 
 
 def test_layers_that_matter_less_lose_more():

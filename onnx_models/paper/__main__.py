@@ -1,0 +1,132 @@
+"""The command: ``python -m onnx_models.paper --all``; goes on where it was stopped."""
+
+import argparse
+import dataclasses
+import math
+import sys
+from pathlib import Path
+from typing import Final
+
+from accel_sim.errors import AccelSimError
+from onnx_models.paper.campaigns import run
+from onnx_models.paper.campaigns.pictures import Folder
+from onnx_models.paper.models import build
+from onnx_models.paper.recipe import ACTIVATIONS, QUANTISED_VERSIONS, SCHEMES, VERSIONS, Recipe
+
+STEPS: Final = ("models", "float", "int8", "limits", "buffers", "record", "page")
+SIZES: Final = ("full", "quick", "miniature")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if not options.all and not options.step:
+        parser.error("say --all, or which --step")
+    try:
+        recipe = recipe_of(options)
+        folder = Folder(options.folder, recipe)
+        out = options.out or (Path("docs") if options.size == "full" else options.folder / "report")
+        for step in STEPS:
+            if options.all or step in options.step:
+                _run(step, folder, out, options)
+    except (AccelSimError, OSError, ImportError, ValueError) as error:
+        print(f"paper: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def recipe_of(options: argparse.Namespace) -> Recipe:
+    """Return the recipe of the chosen size with the user's changes.
+
+    Raises
+    ------
+    ValueError
+        A number is out of range; the message names the option.
+    """
+    for name in ("images", "faults"):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise ValueError(f"--{name} is {value}: it must be 1 or more")
+    if options.margin is not None and not (math.isfinite(options.margin) and 0 < options.margin < 1):
+        raise ValueError(f"--margin is {options.margin}: it must lie between 0 and 1, for instance 0.025")
+    given = {"dataset": options.dataset, "images": options.images, "per_set": options.faults}
+    recipe: Recipe = getattr(Recipe, options.size)()
+    return dataclasses.replace(recipe, **{key: value for key, value in given.items() if value is not None})
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m onnx_models.paper", description=__doc__)
+    parser.add_argument("--all", action="store_true", help="every step")
+    parser.add_argument("--step", action="append", choices=STEPS, default=[], help="only this one; may be repeated")
+    parser.add_argument("--size", choices=SIZES, default="full", help="how large a run (full)")
+    parser.add_argument("--quick", dest="size", action="store_const", const="quick", help="the same as --size quick")
+    parser.add_argument("--folder", type=Path, default=Path("build/paper"), help="models and results (build/paper)")
+    parser.add_argument("--out", type=Path, help="folder of page, figures and data (docs; FOLDER/report unless full)")
+    parser.add_argument("--dataset", type=Path, help="folder HSIDrive20 of HSI-Drive v2.0 in place of synthetic scenes")
+    parser.add_argument("--images", type=int, help="test pictures that the faults are judged on")
+    parser.add_argument("--faults", type=int, help="faults per kind of parameter (the paper: 1550)")
+    parser.add_argument("--margin", type=float, help="instead: margin of error at 95 %% per kind, such as 0.025")
+    return parser
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _run(step: str, folder: Folder, out: Path, options: argparse.Namespace) -> None:
+    """Run one step."""
+    if step == "models":
+        if missing(folder) or folder.records()["recipe_key"] != folder.recipe.models_key():
+            build(folder.path, folder.recipe)
+    elif step == "float":
+        run.floats(folder, options.margin, _say)
+    elif step == "int8":
+        run.integers(folder, options.margin, _say)
+    elif step == "limits":
+        run.limited(folder, run.floats(folder, options.margin, _say), _say)
+    elif step == "buffers":
+        run.buffers(folder, _say)
+    elif step == "record":
+        _record(folder, out, options)
+    else:
+        from onnx_models.paper.report.page import write_page
+
+        write_page(out)
+
+
+def _record(folder: Folder, out: Path, options: argparse.Namespace) -> None:
+    from onnx_models.paper.report.record import gather, write_cells, write_record
+
+    data = out / "measurements" / "paper"
+    write_record(data, gather(folder, command_of(options), options.margin, _say))
+    quiet = lambda line: None  # noqa: E731
+    write_cells(data / "float_cells.csv", run.floats(folder, options.margin, quiet).values())
+    write_cells(data / "int8_cells.csv", run.integers(folder, options.margin, quiet).values())
+
+
+def command_of(options: argparse.Namespace) -> str:
+    """Return the command that makes the same results, without the folders."""
+    words = ["python -m onnx_models.paper --all"]
+    if options.size != "full":
+        words.append(f"--size {options.size}")
+    words += [
+        f"--{name} {getattr(options, name)}"
+        for name in ("images", "faults", "margin", "dataset")
+        if getattr(options, name) is not None
+    ]
+    return " ".join(words)
+
+
+def missing(folder: Folder) -> list[Path]:
+    """Return the files of a complete set of models that are not there."""
+    names = [f"{activation}-{version}" for activation in ACTIVATIONS for version in VERSIONS]
+    names += [f"{a}-{v}-{scheme}" for a in ACTIVATIONS for v in QUANTISED_VERSIONS for scheme in SCHEMES]
+    paths = [folder.model(name) for name in names] + [
+        folder.path / n for n in ("models.json", "test.npz", "calibration.npz")
+    ]
+    return [path for path in paths if not path.exists()]
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

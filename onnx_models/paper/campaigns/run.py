@@ -1,0 +1,85 @@
+"""All campaigns of a run; each does what is possible with the models that are there, and goes on where it stopped."""
+
+from collections.abc import Callable
+from typing import Any
+
+import onnx
+
+from onnx_models.paper.campaigns.float_campaign import Campaign, run_float
+from onnx_models.paper.campaigns.int8_campaign import run_int8
+from onnx_models.paper.campaigns.memory_campaign import run_memories
+from onnx_models.paper.campaigns.pictures import Folder, float_names, int8_names
+from onnx_models.paper.campaigns.speed import Speed, measure
+from onnx_models.paper.mitigations.clipping import POLICIES
+from onnx_models.paper.mitigations.limits_campaign import run_limited
+
+Say = Callable[[str], None]
+
+
+def floats(folder: Folder, margin: float | None, say: Say) -> dict[str, Campaign]:
+    """Run the float campaigns of the models that are there."""
+    found = {}
+    for name in _present(folder, float_names(), say):
+        found[name] = run_float(
+            folder.model(name), folder.struck, folder.rows(name), seed=folder.recipe.seed,
+            per_set=None if margin else folder.recipe.per_set, margin=margin, report=_counter(name, say),
+        )  # fmt: skip
+    return found
+
+
+def integers(folder: Folder, margin: float | None, say: Say) -> dict[str, Campaign]:
+    """Run the int8 campaigns of the models that are there."""
+    found = {}
+    for name in _present(folder, int8_names(), say):
+        found[name] = run_int8(
+            folder.model(name), folder.struck, folder.rows(name), seed=folder.recipe.seed,
+            per_set=None if margin else folder.recipe.per_set, margin=margin, report=_counter(name, say),
+        )  # fmt: skip
+    return found
+
+
+def limited(folder: Folder, done: dict[str, Campaign], say: Say) -> dict[str, list[Campaign]]:
+    """Run a quarter of every finished float campaign's faults with range limits, once per policy."""
+    return {
+        name: [
+            run_limited(
+                folder.model(name), campaign, policy, folder.struck, folder.calibration,
+                folder.rows(f"{name}-{policy}"), _counter(f"{name} {policy}", say),
+            )
+            for policy in POLICIES
+        ]
+        for name, campaign in done.items()
+    }  # fmt: skip
+
+
+def buffers(folder: Folder, say: Say) -> dict[str, Any]:
+    """Run the campaigns on the accelerator's buffers, originals and pruned networks of the TensorFlow Lite scheme."""
+    names = [name for name in int8_names() if name.endswith("tflite")]
+    found = {}
+    for name in _present(folder, names, say):
+        faults = max(10, folder.recipe.per_set // 10)
+        found[name] = run_memories(
+            folder.model(name), folder.struck, folder.path / "campaigns", seed=folder.recipe.seed, faults=faults
+        )
+        say(f"{name}: {faults} upsets in each buffer")
+    return found
+
+
+def speed(folder: Folder, name: str, campaign: Campaign, faults: int) -> Speed:
+    """Compare some faulty runs of a campaign with runs of the whole model: bits of the answers, and time."""
+    return measure(onnx.load(folder.model(name)), folder.struck, campaign, faults)
+
+
+def _present(folder: Folder, names: list[str], say: Say) -> list[str]:
+    for name in names:
+        if not folder.model(name).exists():
+            say(f"{name}: not there yet")
+    return [name for name in names if folder.model(name).exists()]
+
+
+def _counter(name: str, say: Say) -> Callable[[int, int], None]:
+    def report(done: int, total: int) -> None:
+        if done == total or done % 500 == 0:
+            say(f"{name}: {done} of {total} faults")
+
+    return report
