@@ -15,10 +15,19 @@ BUILDS = SOURCES.parent / "build" / "rtl"
 PACKAGES = ("accel_pkg.sv", "datapath/accel_datapath_pkg.sv")
 WAIVERS = ("waivers.vlt", "datapath/waivers.vlt")
 TOOLS = ("g++", "make", "perl")
+# What stands between the core and an AXI bus; a build of the core alone does not change with it.
+BUS = ("accel_top", "accel_axi_")
 
 
-def sources(folder: Path = SOURCES) -> list[Path]:
+def sources(folder: Path = SOURCES, *, bus: bool = False) -> list[Path]:
     """Return all design files, packages first.
+
+    Parameters
+    ----------
+    folder
+        Hardware description.
+    bus
+        With ``accel_top`` and the AXI modules.
 
     Raises
     ------
@@ -29,6 +38,8 @@ def sources(folder: Path = SOURCES) -> list[Path]:
     if not all(path.exists() for path in packages):
         raise UsageError(f"{folder}: no hardware description there; level rtl needs a checkout of the whole project")
     modules = sorted([*folder.glob("*.sv"), *(folder / "datapath").glob("*.sv")])
+    if not bus:
+        modules = [path for path in modules if not path.name.startswith(BUS)]
     return [*packages, *(path for path in modules if path not in packages)]
 
 
