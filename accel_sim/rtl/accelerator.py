@@ -1,6 +1,6 @@
 """A Program on the simulated RTL, with this process as its host."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +8,11 @@ import numpy as np
 from accel_sim.errors import UsageError
 from accel_sim.isa import Host
 from accel_sim.machine import BitUpset, Machine, MachineResult
-from accel_sim.machine.machine import BUDGET, Array, HostRunner
+from accel_sim.machine.machine import BUDGET, Array, HostRunner, _NeverMadeError
 from accel_sim.machine.memory import StuckBit, check_upset
 from accel_sim.program import Program
+from accel_sim.rtl.build import PUBLIC
+from accel_sim.rtl.parameters import Array as RtlArray
 from accel_sim.rtl.simulation import Simulation, Status
 from accel_sim.rtl.toolchain import SOURCES
 
@@ -26,6 +28,8 @@ class RtlAccelerator(Machine):
         Buffers with registered outputs: the same bytes in more cycles.
     folder
         Hardware description.
+    compact, more, public
+        As for :class:`Simulation`.
 
     Attributes
     ----------
@@ -33,11 +37,24 @@ class RtlAccelerator(Machine):
         DDR and instructions are the simulator's own storage; the buffers are copied by :meth:`settle`.
     """
 
-    def __init__(self, program: Program, host: HostRunner, *, block_ram: bool = False, folder: Path = SOURCES) -> None:
+    def __init__(
+        self,
+        program: Program,
+        host: HostRunner,
+        *,
+        block_ram: bool = False,
+        folder: Path = SOURCES,
+        compact: bool = False,
+        more: Sequence[RtlArray] = (),
+        public: str = PUBLIC,
+    ) -> None:
         super().__init__(program, host)
         ddr, ins = self.memories["ddr"].spec, self.memories["ins"].spec
         ddr_bytes = ddr.rows * ddr.row_bytes
-        self.simulation = Simulation(program.config, ddr_bytes, ins.rows, block_ram=block_ram, folder=folder)
+        self.simulation = Simulation(
+            program.config, ddr_bytes, ins.rows,
+            block_ram=block_ram, folder=folder, compact=compact, more=more, public=public,
+        )  # fmt: skip
         stored = self.simulation.banks["ddr"][0].reshape(-1)[:ddr_bytes]
         self.memories["ddr"].data = stored.reshape(1, ddr.rows, ddr.row_bytes)
         self.memories["ins"].data = self.simulation.banks["ins"][0][None, : ins.rows]
@@ -75,7 +92,7 @@ class RtlAccelerator(Machine):
         for upset in upsets:
             check_upset(upset, self.program.memories, self.registers, self.schedule.cycles)
         self.begin(inputs, reload=reload)
-        return self._finish(sorted(upsets, key=lambda upset: upset.cycle))
+        return self.finish(sorted(upsets, key=lambda upset: upset.cycle))
 
     def begin(self, inputs: Mapping[str, Array], *, reload: bool = True) -> None:
         """Write an inference's inputs to DDR and start; no edge has passed yet."""
@@ -93,19 +110,46 @@ class RtlAccelerator(Machine):
             self.simulation.resume()
         return status
 
-    def _finish(self, upsets: Sequence[BitUpset]) -> MachineResult:
-        """Step to the end; the next upset is struck when the edge of its cycle has passed."""
-        simulation, budget, pending = self.simulation, BUDGET * self.schedule.cycles, list(upsets)
-        while True:
-            status = self.advance(pending[0].cycle + 1 if pending else budget + 1)
-            if status is Status.TRAPPED:
-                return MachineResult({}, self.schedule.cycles, "trap", f"at instruction {simulation.trap}")
-            while pending and pending[0].cycle < simulation.cycles:
-                self.strike(pending.pop(0))
-            if status is Status.ENDED:
-                return MachineResult({n: self._read(n) for n in self.program.outputs}, simulation.cycles)
-            if simulation.cycles > budget:
-                return MachineResult({}, budget, "hang", f"after {simulation.cycles} cycles")
+    def finish(
+        self, upsets: Sequence[BitUpset], shortcut: Callable[[], MachineResult | None] = lambda: None
+    ) -> MachineResult:
+        """Step to the end from where the simulation is.
+
+        Parameters
+        ----------
+        upsets
+            Sorted by cycle; none of them lies before this edge. Each is struck when the edge of its cycle has passed.
+        shortcut
+            Called when all of them are struck: may step on, and return the result if it knows it.
+        """
+        try:
+            for upset in upsets:
+                if self.advance(upset.cycle + 1) is Status.TRAPPED:
+                    break
+                if self.simulation.cycles > upset.cycle:
+                    self.strike(upset)
+            return shortcut() or self._finish()
+        except _NeverMadeError as error:
+            cycles = self.simulation.cycles
+            return MachineResult({}, cycles, "trap", f"the host waits for {error}, which was never made")
+
+    def _finish(self) -> MachineResult:
+        simulation, budget = self.simulation, BUDGET * self.schedule.cycles
+        status = self.advance(budget + 1)
+        if status is Status.TRAPPED:
+            return MachineResult({}, self.schedule.cycles, "trap", f"at instruction {simulation.trap}")
+        if status is Status.ENDED:
+            return MachineResult({n: self._read(n) for n in self.program.outputs}, simulation.cycles)
+        return MachineResult({}, budget, "hang", f"after {simulation.cycles} cycles")
+
+    @property
+    def on_host(self) -> dict[str, Array]:
+        """Tensors that the host keeps to itself."""
+        return self._on_host
+
+    @on_host.setter
+    def on_host(self, tensors: dict[str, Array]) -> None:
+        self._on_host = tensors
 
     def strike(self, upset: BitUpset) -> None:
         """Flip a bit of the simulated storage, and make sure that it flipped."""

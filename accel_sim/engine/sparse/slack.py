@@ -1,7 +1,7 @@
 """How far every golden accumulator may move before its code changes: most differences end there.
 
 Of every accumulator two bytes are kept: it may rise by ``up << unit`` and fall by ``down << unit``, and to everything
-between, without a change of its code. The unit is a channel's, about a 256th of a step from one code to the next.
+between, without a change of its code. The unit is a channel's, about a 512th of a step from one code to the next.
 Requantisation is monotone in the accumulator, so that two equal codes at the ends prove all between; a function of
 steps need not be, there the nearest steps are taken.
 """
