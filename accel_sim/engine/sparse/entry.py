@@ -36,7 +36,7 @@ def run_measure_slack(handles, number):
 @jit
 def run_propagate(handles, first, stop, portable, policy):
     """See `propagate.propagate`."""
-    return _propagate(attach(handles), first, stop, portable, policy)
+    return _propagate(attach(handles), first, stop, portable, policy, -1)
 
 
 @jit
@@ -115,7 +115,7 @@ def run_single(
         _strike_code(state, first, second, mask)
     nodes = state[F.NODES].shape[0]
     found = -2
-    if _propagate(state, number if kind == 2 else number + 1, nodes, portable, policy) == nodes:
+    if _propagate(state, number if kind == 2 else number + 1, nodes, portable, policy, output) == nodes:
         found = -1
         if _any_changed_code(state, output):
             found = _changed_codes(state, output) if classes == 0 else _changed_decisions(state, output, classes, limit)

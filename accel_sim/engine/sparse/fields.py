@@ -28,7 +28,9 @@ PACKED, DEPTH, COLUMNS, PACKED_SIZE, FIXED, W_ZERO, DENSE_PS = 38, 39, 40, 41, 4
 # Tables and maps.
 TABLE, INDEX, COUNT, FILL = 45, 46, 47, 48
 FUSED, INCLUDE_PAD, DIRECT, UNIT = 49, 50, 51, 52
-NODE_FIELDS = 53
+# Tensors that no later node reads: place in INTS and number of them.
+DONE, DONE_COUNT = 53, 54
+NODE_FIELDS = 55
 
 # Arrays of the state, in the order of the tuple that the kernels take.
 (

@@ -84,13 +84,16 @@ def linear(state, number, portable, policy):
 
 
 @jit
-def propagate(state, first, stop, portable, policy):
+def propagate(state, first, stop, portable, policy, wanted):
     """Run nodes ``first .. stop`` on the changes noted so far.
 
     Parameters
     ----------
     policy
         0: by the cost model; 1: differences only; 2: recompute every linear node that a change reaches.
+    wanted
+        Tensor whose changes are asked for in the end. Those of every other are undone as soon as its last reader has
+        run, while they are still in the caches. -1: all are asked for.
 
     Returns
     -------
@@ -106,8 +109,8 @@ def propagate(state, first, stop, portable, policy):
             return number
         if kind == F.LINEAR or kind == F.TRANSPOSED:
             linear(state, number, portable, policy)
-            continue
-        state[F.TALLY][F.LOCAL_NODES] += 1
+        else:
+            state[F.TALLY][F.LOCAL_NODES] += 1
         if kind == F.LOOKUP:
             lookup(state, number)
         elif kind == F.PAIR:
@@ -120,23 +123,33 @@ def propagate(state, first, stop, portable, policy):
             global_pool(state, number)
         elif kind == F.JOIN:
             join(state, number)
-        else:
+        elif kind == F.MOVE:
             move(state, number)
+        if wanted >= 0:
+            for place in range(node[F.DONE], node[F.DONE] + node[F.DONE_COUNT]):
+                tensor = np.int64(state[F.INTS][place])
+                if tensor != wanted:
+                    undo_tensor(state, tensor)
     return stop
 
 
 @jit
 def undo(state):
     """Restore the golden codes of every pixel that has a flag, and clear the flags."""
-    spans = state[F.SPANS]
-    for tensor in range(spans.shape[0]):
-        row, last = state[F.TENSORS][tensor], spans[tensor, 1]
-        width, size = row[F.WIDTH], row[F.CHANNELS]
-        flags = state[F.FLAGS].ctypes.data + row[F.PIXELS]
-        golden, work = state[F.GOLDEN].ctypes.data + row[F.OFFSET], state[F.WORK].ctypes.data + row[F.OFFSET]
-        for line in range(spans[tensor, 0], last):
-            restore_row(flags, golden, work, line * width, width, size, line + 1 < last)
-        spans[tensor, 0], spans[tensor, 1] = 0, 0
+    for tensor in range(state[F.SPANS].shape[0]):
+        undo_tensor(state, tensor)
+
+
+@inlined
+def undo_tensor(state, tensor):
+    """Restore one tensor."""
+    spans, row = state[F.SPANS], state[F.TENSORS][tensor]
+    last, width, size = spans[tensor, 1], row[F.WIDTH], row[F.CHANNELS]
+    flags = state[F.FLAGS].ctypes.data + row[F.PIXELS]
+    golden, work = state[F.GOLDEN].ctypes.data + row[F.OFFSET], state[F.WORK].ctypes.data + row[F.OFFSET]
+    for line in range(spans[tensor, 0], last):
+        restore_row(flags, golden, work, line * width, width, size, line + 1 < last)
+    spans[tensor, 0], spans[tensor, 1] = 0, 0
 
 
 @inlined

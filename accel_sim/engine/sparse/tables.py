@@ -87,12 +87,21 @@ class _Compiler:
     def compile(self, accumulator_bytes: int | None) -> Tables:
         for number, node in enumerate(self.graph.nodes):
             self._node(number, node)
+        self._note_last_readers()
         self._keep_accumulators(accumulator_bytes)
         return Tables(
             self.tensors, self.numbers, self.nodes, self.weights.array(), self.packed.array(), self.tables.array(),
             self.ints.array(), self.floats.array(), self.accumulators + 16, self.codes, self.pixels, self.entries,
             self.starts, self.sums,
         )  # fmt: skip
+
+    def _note_last_readers(self) -> None:
+        """Note for every node which tensors of codes it is the last to read, unless it only turns them into results."""
+        last = {name: number for number, node in enumerate(self.graph.nodes) for name in node.inputs}
+        for number, row in enumerate(self.nodes):
+            done = [self.numbers[n] for n, reader in last.items() if reader == number and n in self.numbers]
+            if row[F.KIND] != F.OUTPUT and done:
+                row[F.DONE], row[F.DONE_COUNT] = self.ints.add(np.array(done, np.int32)), len(done)
 
     def _node(self, number: int, node: Node) -> None:
         row, step, operation = self.nodes[number], self.steps[number], node.operation
