@@ -3,10 +3,13 @@
 import functools
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from accel_sim.isa import Instruction, Load
+from accel_sim.isa.geometry import MEMORY_NAMES, duration
 from accel_sim.rtl.accelerator import RtlAccelerator
 from accel_sim.rtl.simulation import Simulation
 from accel_sim.rtl.toolchain import SOURCES
@@ -15,7 +18,11 @@ from tests.rtl.programs import TINY
 
 pytestmark = pytest.mark.rtl_long
 GRAPHS = (1, 2, 5, 7, 9, 11, 17)
+# With four pixels in parallel, strides of 1, 2 and 4 take a different number of phases; with two they cannot.
+FOUR_PIXELS: dict[str, Any] = {"pixel_parallel": 4, "alu_pixel_parallel": 2, "queue_depth": 2, "fetch_cycles": 3}
+FOUR_PIXEL_GRAPHS = (2, 7, 10, 12, 25, 34)
 INSTRUCTIONS = 60
+QUEUES = 12
 MUTATIONS = {
     "lost token": ("accel_tokens.sv", "CountBits'(give_i[source] && signal_i[source][target])", "CountBits'(1'b0)"),
     "token not taken": ("accel_tokens.sv", "- CountBits'(take_i[target] && wait_i[target][source])", "- CountBits'(0)"),
@@ -103,32 +110,64 @@ def plant(folder: Path, name: str) -> None:
     (folder / file).write_text(text.replace(right, wrong))
 
 
-def passes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """Whether the tests find nothing wrong with a hardware description."""
+def queue_of_convolutions(rng: np.random.Generator) -> list[Instruction]:
+    """More convolutions than their queue holds, then a LOAD longer than all: where they stall shows in the cycles.
+
+    The LOAD is dispatched when the last convolution has found room, and ends the program; it fills memory that no
+    convolution reads, so that its place in time changes no byte.
+    """
+    chain: list[Instruction] = []
+    count = int(rng.integers(3, 10))
+    while len(chain) < count:
+        one = test_instructions.legal("conv", rng)
+        if 20 < duration(one, TINY) < 200:
+            chain.append(one)
+    (number,) = (n for n, name in MEMORY_NAMES.items() if name == "dwt")
+    return [*chain, Load(memory=number, address=0, base=0, ny=16, nx=1, nc=128, valid=512)]
+
+
+def agrees(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run programs and instructions on a hardware description; raise where it does not do as the machine."""
     size = test_instructions.DDR_ROWS * 16
-    mutant = Simulation(TINY, size, 8, folder=folder)
+    mutant = Simulation(TINY, size, 16, folder=folder)
     monkeypatch.setattr(test_instructions, "simulation", lambda: mutant)
     monkeypatch.setattr(test_instructions, "COUNT", INSTRUCTIONS)
     monkeypatch.setattr(programs, "RtlAccelerator", functools.partial(RtlAccelerator, folder=folder))
+    for seed in GRAPHS:
+        test_accelerator.check(programs.random_pair(seed), seed)
+    rng = np.random.default_rng(3)
+    for kind in test_instructions.KINDS:
+        for _ in range(INSTRUCTIONS):
+            test_instructions.run_both([test_instructions.legal(kind, rng)], test_instructions.memories(rng))
+    test_instructions.test_sums_go_on_from_instruction_to_instruction()
+    test_instructions.test_words_that_are_no_instructions_trap()
+    for _ in range(QUEUES):
+        test_instructions.run_both(queue_of_convolutions(rng), test_instructions.memories(rng))
+    for seed in FOUR_PIXEL_GRAPHS:
+        test_accelerator.check(programs.random_pair(seed, **FOUR_PIXELS), (FOUR_PIXELS, seed))
+
+
+def difference(folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What the tests find wrong with a hardware description: a comparison, never an error of the tests themselves."""
     try:
-        for seed in GRAPHS:
-            test_accelerator.check(programs.random_pair(seed), seed)
-        rng = np.random.default_rng(3)
-        for kind in test_instructions.KINDS:
-            for _ in range(INSTRUCTIONS):
-                test_instructions.run_both([test_instructions.legal(kind, rng)], test_instructions.memories(rng))
-        test_instructions.test_sums_go_on_from_instruction_to_instruction()
-        test_instructions.test_words_that_are_no_instructions_trap()
-    except AssertionError:
-        return False
-    return True
+        agrees(folder, monkeypatch)
+    except AssertionError as error:
+        return str(error) or "an assertion"
+    return ""
 
 
 def test_the_real_one_passes(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert passes(SOURCES, monkeypatch)
+    agrees(SOURCES, monkeypatch)
+
+
+def test_the_mistakes_are_many() -> None:
+    pytest.importorskip("cocotb_tools.runner", reason="pip install '.[rtl]'")
+    from tests.rtl.datapath import mutations as datapath
+
+    assert len(MUTATIONS) + len(datapath.MUTATIONS) >= 60
 
 
 @pytest.mark.parametrize("name", MUTATIONS)
 def test_a_planted_mistake_is_caught(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plant(tmp_path / "rtl", name)
-    assert not passes(tmp_path / "rtl", monkeypatch)
+    assert difference(tmp_path / "rtl", monkeypatch)
