@@ -197,6 +197,7 @@ class Model:
         results: Sequence[str | Path] = (),
         energy: str | Path | None = None,
         scrub_hours: float | None = None,
+        synthesis: str | Path | None = None,
     ) -> dict[str, Any]:
         """Estimate time, energy, occupancy and failures on the accelerator that the model was loaded for.
 
@@ -212,6 +213,9 @@ class Model:
             CSV file of prices; its items replace those of the package.
         scrub_hours
             Longest time in hours that a word of a protected DDR waits for scrubbing.
+        synthesis
+            JSON file of ``accel-sim synth`` for the same architecture: flip-flops beside the modelled registers, and
+            the share of the device.
 
         Returns
         -------
@@ -231,6 +235,7 @@ class Model:
             results=results,
             energy=energy,
             scrub_hours=scrub_hours,
+            synthesis=synthesis,
         )
 
     def images(self, inputs: Mapping[str, Any] | Images, label: str = "inputs") -> Images:

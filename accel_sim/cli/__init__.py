@@ -23,6 +23,7 @@ COMMANDS = {
     "models": "List the bundled models.",
     "report": "Write one self-contained HTML page from results files.",
     "run": "Run inferences.",
+    "synth": "Synthesise the SystemVerilog: LUT, FF, DSP, BRAM.",
     "verify": "Compare with onnxruntime, node by node and end to end.",
 }
 

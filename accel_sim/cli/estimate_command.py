@@ -6,6 +6,7 @@ import click
 
 from accel_sim.cli.options import arch_option, arithmetic_option, json_option, print_json
 from accel_sim.cli.placement import ecc_option, placed_config, uram_option
+from accel_sim.errors import UsageError
 
 
 @click.command("estimate")
@@ -27,6 +28,11 @@ from accel_sim.cli.placement import ecc_option, placed_config, uram_option
     "--results", multiple=True, metavar="R.sqlite", help="A campaign on this model: FIT and MTBF; may be repeated."
 )
 @click.option("--scrub-hours", type=float, help="Longest time that a word of a DDR with ECC waits for scrubbing.")
+@click.option(
+    "--synthesis",
+    metavar="FILE.json",
+    help="A result of `accel-sim synth` for this --arch: flip-flops, share of the device.",
+)
 @arithmetic_option
 @json_option
 def command(model: str, arch: str, arithmetic: str, as_json: bool, **options: Any) -> None:
@@ -54,5 +60,7 @@ def _estimate(model: str, arch: str, arithmetic: str, options: dict[str, Any]) -
     path, config = resolve(model), placed_config(arch, options.pop("uram"), options.pop("ecc"))
     if is_float_model(path):
         del options["scrub_hours"]
+        if (file := options.pop("synthesis")) is not None:
+            raise UsageError(f"--synthesis is {file}: {path} is a float model, whose registers are not known")
         return estimate_float(path, config, **options)
     return load(model, arch=config, arithmetic=arithmetic).estimate(**options)

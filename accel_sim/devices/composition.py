@@ -12,6 +12,7 @@ from accel_sim.devices.share import MemoryShare, check_shares
 from accel_sim.devices.uncertainty import Draws, rate_draws, share_draws
 from accel_sim.stats import Estimate
 
+NOT_COUNTED = "configuration memory, control logic and processors are not part of this sum"
 METHOD = "Monte Carlo of two-piece normal shares and two-piece log-normal rates and flux"
 
 
@@ -229,5 +230,5 @@ def _notes(
         notes.append(f"without {', '.join(sorted(unknown))}: their rates are unknown, the sum is a lower bound")
     if any(share.ecc is not None and share.ecc.multi_bit_fraction is None for share in shares):
         notes.append("upsets of several bits of one ECC word are counted as none: no figure is known, supply one")
-    notes.append("configuration memory, control logic and processors are not part of this sum")
+    notes.append(NOT_COUNTED)
     return tuple(notes)

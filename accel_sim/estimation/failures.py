@@ -19,10 +19,13 @@ from accel_sim.devices import (
     configuration_term,
     upset_rates,
 )
+from accel_sim.devices.composition import NOT_COUNTED
 from accel_sim.errors import UsageError
 from accel_sim.estimation.campaign_rates import CampaignRates
 from accel_sim.estimation.memory_table import Holding
 from accel_sim.estimation.shares import shares_of, vulnerability_factors
+from accel_sim.estimation.synthesis import other_flip_flops, synthesis_notes, synthesis_part
+from accel_sim.rtl.synth_file import Synthesis
 from accel_sim.stats import Estimate
 
 UPPER = (
@@ -46,6 +49,7 @@ def failures(
     rates: str | Path | None = None,
     campaigns: Sequence[CampaignRates] = (),
     scrub_hours: float | None = None,
+    synthesis: Synthesis | None = None,
 ) -> dict[str, Any]:
     """Return the part of the public JSON form that speaks of failures.
 
@@ -63,6 +67,9 @@ def failures(
         Where critical rates come from; without any, every upset of a live bit counts.
     scrub_hours
         Longest time that a word of a protected DDR waits for scrubbing.
+    synthesis
+        Counts of the synthesised design: its other flip-flops join the sum, and its share of the device scales the
+        configuration memory's figures.
 
     Raises
     ------
@@ -71,6 +78,8 @@ def failures(
     """
     found = upset_rates(device, environment, rates)
     chip, place, table = found.device, found.environment, found.table
+    other = None if synthesis is None else other_flip_flops(synthesis, held, cycles)
+    held = [*held, *([other] if other is not None else [])]
     shares = shares_of(held, cycles, campaigns, _protection(config, cycles, scrub_hours))
     counted, missing = shares.counted, shares.missing
     sampled = {share.memory for share in counted}
@@ -95,6 +104,12 @@ def failures(
     record["not_sampled"] = {name: _limits(estimate) for name, estimate in rest.by_memory.items()}
     record["campaigns"] = [campaign.to_json() for campaign in campaigns]
     record["notes"] = [*report.notes, *_notes(config, chip, campaigns, missing, rest)]
+    record["synthesis"] = None
+    if synthesis is not None and other is not None:
+        term = configuration_term(chip, table, place)
+        record["synthesis"] = synthesis_part(synthesis, other, chip, term)
+        record["notes"] = [note for note in record["notes"] if note != NOT_COUNTED]
+        record["notes"] += synthesis_notes(synthesis, other, chip)
     return record
 
 

@@ -17,6 +17,7 @@ from accel_sim.estimation.memory_table import holdings, memory_table
 from accel_sim.machine import Schedule
 from accel_sim.model import Graph
 from accel_sim.program import Program
+from accel_sim.rtl.synth_file import read_synthesis
 
 PROGRAM = "program"
 CALIBRATED = "calibrated"
@@ -35,6 +36,7 @@ def estimate_program(
     results: Sequence[str | Path] = (),
     energy: str | Path | None = None,
     scrub_hours: float | None = None,
+    synthesis: str | Path | None = None,
 ) -> dict[str, Any]:
     """Return the public JSON form for a compiled model.
 
@@ -50,6 +52,8 @@ def estimate_program(
         Results files of campaigns on this model.
     energy
         CSV file of prices that replace those of the package.
+    synthesis
+        JSON file of ``accel-sim synth`` for the same architecture.
 
     Raises
     ------
@@ -69,7 +73,7 @@ def estimate_program(
     work = sum(cost.workload for cost in costs)
     lost = failures(
         held, times.cycles, config, device=device, environment=environment, rates=rates, campaigns=campaigns,
-        scrub_hours=scrub_hours,
+        scrub_hours=scrub_hours, synthesis=None if synthesis is None else read_synthesis(synthesis, config.name),
     )  # fmt: skip
     converts = any(c.where == "host" and not c.host_elements for c in costs)
     notes = [*lost.pop("notes"), *([CONVERSIONS] if converts else [])]
