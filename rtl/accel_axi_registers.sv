@@ -65,7 +65,7 @@ module accel_axi_registers (
 
   localparam int unsigned Parameters = 7;
 
-  logic [31:0] parameters_q [Parameters];   // in the order of the enumeration below
+  logic [31:0] parameters_q [Parameters];   // in the order of the cases below
   logic [2:0]  slot;
   logic        write, read, parameter_hit, command;
   register_e   write_register, read_register;

@@ -7,11 +7,11 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from accel_sim.machine.machine import BUDGET, MachineResult
+from accel_sim.machine.machine import MachineResult
 from accel_sim.rtl.cocotb_memory import HostMemory
 
 # A toplevel behind a bus with stalls needs more cycles than the machine counts; beyond this it hangs.
-SLOWEST = 60
+SLOWEST, LEAST_CYCLES = 20, 20_000
 
 
 class Event(Enum):
@@ -78,14 +78,15 @@ async def run_program(
     inputs
         As for :meth:`accel_sim.machine.Machine.run`.
     budget
-        Clock cycles after which the toplevel counts as hanging; by default 60 times the machine's, and 100,000.
+        Clock cycles without an event after which the toplevel counts as hanging; by default 20 times those of the
+        whole program on the machine, and 20,000.
 
     Returns
     -------
     MachineResult
         As the machine gives it; `cycles` are those of the hardware's counter.
     """
-    left = SLOWEST * BUDGET * memory.schedule.cycles + 100_000 if budget is None else budget
+    left = SLOWEST * memory.schedule.cycles + LEAST_CYCLES if budget is None else budget
     memory.begin(inputs)
     await top.start(memory)
     while True:

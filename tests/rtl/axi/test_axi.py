@@ -17,7 +17,12 @@ CASES = (
     "programs", "programs_with_stalls", "words_across_pages", "errors_trap", "illegal_instruction_traps",
     "a_hanging_program_is_aborted", "registers",
 )  # fmt: skip
-LINTED = ("", "-GDataBytes=4 -GBufferLatency=0", "-GDataBytes=16 -GMaxBeats=256", "-GDataBytes=64 -GMaxBeats=1")
+LINTED = (
+    "-GDataBytes=4 -GBufferLatency=0",
+    "",
+    pytest.param("-GDataBytes=16 -GMaxBeats=256", marks=pytest.mark.rtl_long),
+    pytest.param("-GDataBytes=64 -GMaxBeats=1", marks=pytest.mark.rtl_long),
+)
 AXI = [path for path in sources(bus=True) if path.name.startswith("accel_axi_") or path.name == "accel_top.sv"]
 
 

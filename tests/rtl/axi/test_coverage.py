@@ -8,7 +8,7 @@ import pytest
 from tests.rtl.axi import coverage
 
 COMMITTED = Path(__file__).resolve().parents[3] / "docs" / "measurements" / "rtl_coverage.json"
-FLOORS = {"line": 0.95, "branch": 0.90, "toggle": 0.80}
+FLOORS = {"line": 0.94, "branch": 0.93, "toggle": 0.73}
 DATA = (
     "# SystemC::Coverage-3\n"
     "C '\x01f\x02rtl/a.sv\x01l\x027\x01n\x023\x01page\x02v_line/a\x01o\x02block\x01h\x02top.x' 0\n"
