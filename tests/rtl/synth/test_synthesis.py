@@ -75,7 +75,11 @@ def test_tiny(yosys: None) -> None:
     (committed,) = [
         run["record"] for run in json.loads(COMMITTED.read_text())["runs"] if run["record"]["arch"] == "tiny"
     ]
-    assert record["total"] == committed["total"], "python -m tests.bench.rtl_synthesis"
+    again, before = record["total"], committed["total"]
+    for key in ("ff", "bram36", "uram", "latch"):
+        assert again[key] == before[key], f"{key}: python -m tests.bench.rtl_synthesis"
+    for key in ("lut", "dsp"):  # they depend a little on the order in which Yosys meets names
+        assert again[key] == pytest.approx(before[key], rel=0.05), f"{key}: python -m tests.bench.rtl_synthesis"
 
 
 def test_the_committed_results() -> None:
