@@ -49,14 +49,15 @@ def fake(x: Tensor, code: Code) -> Tensor:
 class _Tuner:
     """Steps on pairs; every layer is tuned when the walk reaches it."""
 
-    def __init__(self, real: dict[str, Real], start: Quantised, scheme: Scheme, steps: int, seed: int) -> None:
-        self.real, self.scheme, self.steps, self.seed = real, scheme, steps, seed
-        self.activation = start.activation
+    def __init__(self, model: UNet, start: Quantised, scheme: Scheme, steps: int, seed: int) -> None:
+        self.real: dict[str, Real] = folded_layers(model)
+        self.scheme, self.steps, self.seed = scheme, steps, seed
+        self.real_activation, self.activation = model.activation_name, start.activation
         self.layers, self.codes = dict(start.layers), dict(start.codes)
         self.improvement: dict[str, tuple[float, float]] = {}
 
     def block(self, name: str, x: Pair) -> Pair:
-        curve = ACTIVATION[self.activation]
+        curve = ACTIVATION[self.real_activation]
         wanted = Pair(curve(self._real(name, x.real)), x.quantised)
         if self.activation != "relu":
             self.codes[f"{name}.sum"] = self._sum_code(name, wanted)
@@ -170,7 +171,8 @@ def fine_tune(
     model
         The float network.
     start
-        The quantised network.
+        The quantised network; its activation function may be another one than the float network's, which it then
+        learns to stand in for.
     calibration
         Pictures; their labels are not used.
     scheme
@@ -186,7 +188,7 @@ def fine_tune(
     -------
     `Quantised` with the same scales of kernels and biases, other codes, and possibly other scales of sums.
     """
-    tuner = _Tuner(folded_layers(model), start, scheme, steps, seed)
+    tuner = _Tuner(model, start, scheme, steps, seed)
     images = torch.from_numpy(calibration.inputs(slice(None)))
     walk(model.levels, tuner, Pair(images, fake(images, start.codes[INPUT])))
     ratios = [after / before for before, after in tuner.improvement.values() if before > 0]

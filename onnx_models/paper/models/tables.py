@@ -2,13 +2,13 @@
 
 import argparse
 import csv
+import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from onnx_models.hsi.bands import CLASSES
-from onnx_models.paper.models.workshop import write_text
 
 SCORES: Final = (*CLASSES, "global", "weighted")
 Record = Mapping[str, Any]
@@ -38,7 +38,7 @@ def write_tables(folder: Path, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     summary = json.loads((folder / "models.json").read_text(encoding="utf-8"))
     models = summary["models"]
-    write_text(out / "models.json", json.dumps(summary, indent=1) + "\n")
+    _put(out / "models.json", json.dumps(summary, indent=1) + "\n")
     _write(out / "float_networks.csv", [_float_row(model) for model in models])
     _write(out / "pruning_by_layer.csv", [row for model in models for row in _layer_rows(model)])
     _write(out / "sensitivity.csv", [row for model in models for row in _sensitivity_rows(model)])
@@ -106,11 +106,17 @@ def _int8_row(model: Record, one: Record) -> dict[str, Any]:
 def _write(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     if not rows:
         return
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    _put(path, text.getvalue())
+
+
+def _put(path: Path, text: str) -> None:
+    """Write a file in one step."""
     partial = path.with_name(path.name + ".partial")
-    with partial.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    partial.write_text(text, encoding="utf-8")
     partial.replace(path)
 
 

@@ -12,8 +12,10 @@ from onnx_models.paper.data import load_pictures
 from onnx_models.paper.models import MissingExtraError, build
 from onnx_models.paper.models.scheme import DPU, TFLITE, Code, power_of_two
 from onnx_models.paper.models.size import count, original_widths
+from onnx_models.paper.models.tables import write_tables
 from onnx_models.paper.models.topology import layer_names, norm_name
-from onnx_models.paper.recipe import ACTIVATIONS, Recipe
+from onnx_models.paper.recipe import ACTIVATIONS, VERSIONS, Recipe
+from tests.unit.snippets import ROOT
 
 RECIPES = {name: getattr(Recipe, name)() for name in ("full", "quick", "miniature", "paper")}
 
@@ -164,3 +166,26 @@ def test_pictures_of_a_dataset(tmp_path):
     assert set(np.unique(pictures.test.labels)) == {0, 1, 2, 3, 4, 255}
     assert recipe.plain()["dataset"] == str(tmp_path)
     assert recipe.models_key() != RECIPES["miniature"].models_key()
+
+
+COMMITTED = ROOT / "docs" / "measurements" / "paper" / "models"
+
+
+def test_the_committed_tables_are_those_of_the_committed_records(tmp_path):
+    write_tables(COMMITTED, tmp_path)
+    made = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()}
+    assert len(made) == 5
+    assert made == {name: (COMMITTED / name).read_text(encoding="utf-8") for name in made}
+
+
+def test_the_committed_records_are_of_the_full_recipe():
+    found = json.loads((COMMITTED / "models.json").read_text(encoding="utf-8"))
+    assert found["recipe_key"] == RECIPES["full"].models_key()
+    assert found["synthetic"] is True
+    assert [m["name"] for m in found["models"]] == [f"{a}-{v}" for a in ACTIVATIONS for v in VERSIONS]
+    for model in found["models"]:
+        size = count(5, model["widths"], 64 * 128)
+        assert (model["parameters"], model["operations"]) == (size.parameters, size.operations)
+        if model["version"] != "original":
+            asked = RECIPES["full"].schedule(model["activation"]).ratios[VERSIONS.index(model["version"]) - 1]
+            assert model["pruning"]["achieved_ratio"] == pytest.approx(asked, abs=0.01)
