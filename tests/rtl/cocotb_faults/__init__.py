@@ -1,0 +1,1 @@
+"""Bit flips through cocotb: the simulator's handles, nothing of the shared library."""
