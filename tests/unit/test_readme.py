@@ -32,10 +32,10 @@ def test_the_test_command_is_one_line_that_makes_its_own_environment():
     steps = command[1].split(" && ")
     assert steps[0] == "python3 -m venv .venv"
     assert steps[-1] == ".venv/bin/python -m pytest"
-    assert "[test]" in steps[1]
+    assert "[test,rtl]" in steps[1]
 
 
 def test_both_installations_come_from_this_folder():
     shell = [text for language, text in blocks(README) if language == "sh"]
     assert "pip install . && .venv/bin/accel-sim demo" in shell[0]
-    assert "pip install '.[test]'" in shell[1]
+    assert "pip install '.[test,rtl]'" in shell[1]
