@@ -30,24 +30,28 @@ fault is judged on one picture of many."""
 Value = Callable[[Row], float]
 
 
+def error(row: Row) -> float:
+    """Return the error rate of a fault: the share of pixels whose class changed or whose logits are not finite.
+
+    The paper's Figs. 4 and 6 show error rates of bit 30 as high as the share of values that it turns into NaN, so NaN
+    counts as an error there, whatever class an argmax makes of it.
+    """
+    return row.wrong_fraction
+
+
 def changed(row: Row) -> float:
-    """Return the share of pixels whose class changed: the paper's error rate."""
+    """Return the share of pixels with another argmax, NaN taken as largest: a picture of NaN has the first class."""
     return row.changed_fraction
 
 
 def critical(row: Row) -> float:
-    """Return 1 when a pixel changed or a logit is not finite."""
-    return float(row.changed_fraction > 0 or row.nonfinite_fraction > 0)
+    """Return 1 when a pixel is wrong."""
+    return float(row.wrong_fraction > 0)
 
 
 def nonfinite(row: Row) -> float:
     """Return 1 when a logit is NaN or infinite."""
     return float(row.nonfinite_fraction > 0)
-
-
-def wrong_pixels(row: Row) -> float:
-    """Return the share of pixels that changed or are not finite: the error rate if NaN is an error wherever it is."""
-    return row.wrong_fraction
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +93,7 @@ def pick(
     )  # fmt: skip
 
 
-def mean(of: Sequence[Sample], weight: str = TENSORS, value: Value = changed) -> Estimate:
+def mean(of: Sequence[Sample], weight: str = TENSORS, value: Value = error) -> Estimate:
     """Return the mean of a value over the faults of some cells.
 
     Parameters
@@ -111,7 +115,7 @@ def mean(of: Sequence[Sample], weight: str = TENSORS, value: Value = changed) ->
     return stratified_mean(values, sizes, (0.0, 1.0), LEVEL)
 
 
-def pooled(of: Sequence[Sample], value: Value = changed) -> Estimate:
+def pooled(of: Sequence[Sample], value: Value = error) -> Estimate:
     """Return the mean with the tensors of one kind and bit group taken as one stratum, each with its own weight.
 
     For samples with so few faults a cell that the spread inside cells cannot be seen: the spread between tensors
@@ -125,7 +129,7 @@ def pooled(of: Sequence[Sample], value: Value = changed) -> Estimate:
     return stratified_mean(values, sizes, (0.0, 1.0), LEVEL)
 
 
-def struck(rows: Sequence[Row], value: Value = changed) -> Estimate:
+def struck(rows: Sequence[Row], value: Value = error) -> Estimate:
     """Return the mean of a value over the faults of a uniform sample: what an upset of a stored bit does on average.
 
     Clopper-Pearson limits for values of 0 and 1, those of hedged betting for shares.
@@ -143,7 +147,7 @@ def spread(of: Sequence[Sample]) -> tuple[float, float, float]:
     shifted by what drawing adds to the spread.
     """
     random = np.random.default_rng(0)
-    cells = [np.array([row.changed_fraction for row in s.rows]) for s in of]
+    cells = [np.array([row.wrong_fraction for row in s.rows]) for s in of]
     best = float(np.std([c.mean() for c in cells]))
     means = np.stack([random.choice(c, (2000, len(c))).mean(axis=1) for c in cells])
     draws = means.std(axis=0)
@@ -152,6 +156,6 @@ def spread(of: Sequence[Sample]) -> tuple[float, float, float]:
 
 
 def by_cell(of: Sequence[Sample]) -> Iterator[tuple[Sample, Estimate, Estimate]]:
-    """Yield every cell with its mean share of changed pixels and its share of faults with any effect on a class."""
+    """Yield every cell with its mean error rate and its share of faults that make a pixel wrong."""
     for sample in of:
         yield sample, struck(sample.rows), struck(sample.rows, critical)

@@ -14,13 +14,13 @@ from onnx_models.paper.campaigns.estimates import (
     Sample,
     changed,
     critical,
+    error,
     mean,
     nonfinite,
     pick,
     samples,
     spread,
     struck,
-    wrong_pixels,
 )
 from onnx_models.paper.campaigns.float_campaign import Campaign
 from onnx_models.paper.campaigns.plan import EXPONENT, MANTISSA, MSB, SIGN
@@ -52,17 +52,17 @@ def levels_of(blocks: Iterable[str]) -> int:
 
 
 def means(of: Sequence[Sample]) -> Record:
-    """Return the mean error rate, every tensor and bit position alike, without and with NaN as an error."""
+    """Return the mean error rate, every tensor and bit position alike, with NaN as an error and as a class."""
     return {
         "faults": sum(len(s.rows) for s in of),
         "tensors": mean(of, TENSORS).to_dict(),
-        "wrong": mean(of, TENSORS, wrong_pixels).to_dict(),
+        "argmax": mean(of, TENSORS, changed).to_dict(),
     }
 
 
 def upsets(rows: Sequence[Row]) -> Record:
-    """Return what upsets of stored bits do: mean error rate, share with any effect on a class, share not finite."""
-    values = {"changed": changed, "critical": critical, "nonfinite": nonfinite}
+    """Return what upsets of stored bits do: mean error rate, share with a wrong pixel, share not finite."""
+    values = {"error": error, "critical": critical, "nonfinite": nonfinite}
     return {"faults": len(rows)} | {name: struck(rows, value).to_dict() for name, value in values.items()}
 
 
@@ -185,12 +185,12 @@ def _growth(of: Sequence[Sample]) -> Record:
 
 
 def _share_of_growth(of: Sequence[Sample]) -> float:
-    """Return the share of all changed pixels that comes from values made larger, tensors and bits alike."""
+    """Return the share of all wrong pixels that comes from values made larger, tensors and bits alike."""
     mass = {True: 0.0, False: 0.0}
     for s in of:
         for row in s.rows:
             if s.cell.bits != (SIGN,):
-                mass[grows(row)] += changed(row) * len(s.cell.bits) / len(s.rows)
+                mass[grows(row)] += error(row) * len(s.cell.bits) / len(s.rows)
     total = sum(mass.values())
     return mass[True] / total if total else float("nan")
 
@@ -202,8 +202,8 @@ def grows(row: Row) -> bool:
 
 def _origin(of: Sequence[Sample]) -> Record:
     """Split the error rate of the exponent's highest bit by whether the value was within 1 <= |x| < 2."""
-    inside = mean(of, TENSORS, lambda row: changed(row) if 1 <= abs(row.old) < 2 else 0.0)
-    outside = mean(of, TENSORS, lambda row: 0.0 if 1 <= abs(row.old) < 2 else changed(row))
+    inside = mean(of, TENSORS, lambda row: error(row) if 1 <= abs(row.old) < 2 else 0.0)
+    outside = mean(of, TENSORS, lambda row: 0.0 if 1 <= abs(row.old) < 2 else error(row))
     struck = mean(of, TENSORS, lambda row: float(1 <= abs(row.old) < 2))
     return {"all": mean(of).to_dict(), "inside": inside.to_dict(), "outside": outside.to_dict(),
             "struck_inside": struck.to_dict()}  # fmt: skip

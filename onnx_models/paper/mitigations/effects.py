@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from onnx_models.hsi.bands import CLASSES
 from onnx_models.metrics import confusion, iou_table
-from onnx_models.paper.campaigns.estimates import BITS, TENSORS, Sample, changed, mean, pick, samples
+from onnx_models.paper.campaigns.estimates import BITS, TENSORS, Sample, error, mean, pick, samples
 from onnx_models.paper.campaigns.float_campaign import Campaign
 from onnx_models.paper.campaigns.rows import Row
 from onnx_models.paper.mitigations.clipping import LIMITED, POLICIES, observed_limits, with_limits
@@ -25,7 +25,7 @@ def mantissa_effect(campaign: Campaign) -> dict[str, Any]:
 
     A fault that the code corrects leaves the protected network's own fault-free answer; none is assumed to.
     """
-    left = {row.fault: 0.0 if survives(row.old, row.bit) else row.changed_fraction for row in campaign.rows}
+    left = {row.fault: 0.0 if survives(row.old, row.bit) else row.wrong_fraction for row in campaign.rows}
     of = samples(campaign)
     after: dict[str, Any] = mean(of, TENSORS, lambda row: left[row.fault]).to_dict()
     if all(survives(0.0, bit) for bit in range(32)):  # a linear code: what one word survives, every word does
@@ -52,7 +52,7 @@ def secded_biases(campaign: Campaign) -> dict[str, Any]:
     corrected = sum(_corrects(code, bit) for _, _, bit in rows)
 
     def value(row: Row) -> float:
-        return 0.0 if (row.variable, row.element, row.bit) in rows and _corrects(code, row.bit) else changed(row)
+        return 0.0 if (row.variable, row.element, row.bit) in rows and _corrects(code, row.bit) else error(row)
 
     stored = sum(s.cell.population for s in of)
     biases = sum(s.cell.population for s in of if s.cell.set == "bias")
@@ -88,7 +88,7 @@ def _bias_share(of: Sequence[Sample]) -> float:
     """Return the share of the mean error rate over all bits that comes from biases."""
     parts = {True: 0.0, False: 0.0}
     for s in of:
-        parts[s.cell.set == "bias"] += s.cell.population * sum(changed(r) for r in s.rows) / len(s.rows)
+        parts[s.cell.set == "bias"] += s.cell.population * sum(error(r) for r in s.rows) / len(s.rows)
     total = sum(parts.values())
     return parts[True] / total if total else float("nan")
 

@@ -88,7 +88,7 @@ def effect(before: Campaign, after: Sequence[Campaign]) -> dict[str, Any]:
 
 
 def _entry(of: Sequence[Sample]) -> dict[str, Any]:
-    return {"changed": pooled(of).to_dict(), "nonfinite": pooled(of, nonfinite).to_dict()}
+    return {"error": pooled(of).to_dict(), "nonfinite": pooled(of, nonfinite).to_dict()}
 
 
 def classes_of(model: onnx.ModelProto, images: F32) -> NDArray[np.int64]:

@@ -17,15 +17,15 @@ def _verb(found: Mapping[str, float]) -> str:
 
 
 def _times(found: Mapping[str, float]) -> str:
-    return f"{found['best']:.3g} ({found['low']:.3g} to {found['high']:.3g})"
+    return f"{found['best']:.3g} times, {found['low']:.3g} to {found['high']:.3g}"
 
 
 def beyond(record: Record) -> str:
     """Say for every activation function what pruning and quantisation do to the rate of wrong pictures."""
     lines = [
         "The paper leaves open what its error rates mean for a device: a smaller network is struck less often. Wrong "
-        "pictures per unit of time go with *error rate per upset x exposed bits x residency*. For parameters that lie "
-        "in a memory all the time:"
+        "pictures per unit of time go with *error rate per upset x exposed bits x residency*; here the rate is the "
+        "share of upsets that make a pixel wrong. For parameters that lie in a memory all the time:"
     ]
     for a in ACTIVATIONS:
         found = record["exposure"]
@@ -34,9 +34,9 @@ def beyond(record: Record) -> str:
         product = ratio(pruned["exposed_mbit"], original["exposed_mbit"])
         last = ratio(int8["exposed_mbit"], original["exposed_mbit"])
         lines.append(
-            f"* {TITLE[a]}: pruning {_verb(rate)} the error rate per upset ({_times(rate)} times) and {_verb(product)} "
-            f"the product ({_times(product)} times); pruned and quantised, the product is {_times(last)} times the "
-            "float original's."
+            f"* {TITLE[a]}: pruning {_verb(rate)} the error rate per upset ({_times(rate)}) and {_verb(product)} the "
+            f"product ({_times(product)}); pruned and quantised, the product is that of the float original "
+            f"{_times(last)}."
         )
     lowest = {
         key: min(ACTIVATIONS, key=lambda a: record["exposure"][f"{a}-{key}"]["exposed_mbit"]["best"])
@@ -61,7 +61,7 @@ def protection_answer(record: Record) -> str:
         ("lower", "Limits that replace by the lower bound"),
     ):
         left = {
-            name: ratio(p["limits"][policy]["all"]["changed"], p["limits"]["none"]["all"]["changed"])
+            name: ratio(p["limits"][policy]["all"]["error"], p["limits"]["none"]["all"]["error"])
             for name, p in record["protection"].items()
         }
         clear = sum(found["high"] < 1 for found in left.values())
@@ -75,7 +75,7 @@ def protection_answer(record: Record) -> str:
     changed = max(p["fault_free"]["mantissa"]["changed_pixels"] for p in record["protection"].values())
     lines.append(
         f"* ECC in the mantissa corrects {corrected} of {faults} single flips without any extra bit; shorter mantissas "
-        f"change at most {100 * changed:.3f} % of the pixels."
+        f"change at most {100 * changed:.4f} % of the pixels."
     )
     for scheme in ("tflite", "dpu"):
         own = [p for name, p in record["secded"].items() if name.endswith(f"pruned2-{scheme}")]

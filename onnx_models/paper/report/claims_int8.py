@@ -64,17 +64,15 @@ def _only_biases(record: Record) -> Claim:
     return Claim(
         "only-biases", "III-C, Fig. 7", "In quantised networks only the biases are sensitive",
         RATIO_TEST + "; biases more than 10 times as sensitive as weights", "read off Fig. 7",
-        "mean changed pixels, pruned int8: " + listed(words), tuple(checks), {PARTLY: why, NOT: why},
+        "mean wrong pixels, pruned int8: " + listed(words), tuple(checks), {PARTLY: why, NOT: why},
     )  # fmt: skip
 
 
 def _fewer_sensitive(record: Record) -> Claim:
     before, after = floats(record, "pruned2"), int8s(record)
-    checks = tuple(
-        ordered(TITLE[a], before[a]["upsets"]["changed"], after[a]["upsets"]["changed"]) for a in ACTIVATIONS
-    )
+    checks = tuple(ordered(TITLE[a], before[a]["upsets"]["error"], after[a]["upsets"]["error"]) for a in ACTIVATIONS)
     words = listed(
-        (TITLE[a], f"{percent(before[a]['upsets']['changed'], 3)} to {percent(after[a]['upsets']['changed'], 3)}")
+        (TITLE[a], f"{percent(before[a]['upsets']['error'], 3)} to {percent(after[a]['upsets']['error'], 3)}")
         for a in ACTIVATIONS
     )
     why = (
@@ -83,7 +81,7 @@ def _fewer_sensitive(record: Record) -> Claim:
     )
     return Claim(
         "int8-fewer", "III-C, V", "Quantisation lowers the error rate of the network as a whole", RATIO_TEST,
-        "read off Figs. 5 and 8", f"mean changed pixels per upset of a stored bit, pruned float to pruned int8: "
+        "read off Figs. 5 and 8", f"mean wrong pixels per upset of a stored bit, pruned float to pruned int8: "
         f"{words}",
         checks, {PARTLY: why, NOT: why},
     )  # fmt: skip
@@ -103,7 +101,7 @@ def _bounded(record: Record) -> Claim:
     return Claim(
         "int8-bounded", "III-C, Fig. 8", "Bounded activation functions keep their advantage after quantisation",
         RATIO_TEST,
-        "read off Fig. 8", "mean changed pixels, pruned int8: " + listed(words), tuple(checks), {PARTLY: why, NOT: why},
+        "read off Fig. 8", "mean wrong pixels, pruned int8: " + listed(words), tuple(checks), {PARTLY: why, NOT: why},
     )  # fmt: skip
 
 

@@ -35,7 +35,7 @@ def parameter_exposure(summary: Record) -> dict[str, Any]:
         "residency": 1.0,
         "per_upset": rate,
         "exposed_mbit": {key: rate[key] * bits / 1e6 for key in ("low", "best", "high")},
-        "pixels_per_upset": summary["upsets"]["changed"],
+        "pixels_per_upset": summary["upsets"]["error"],
     }
 
 

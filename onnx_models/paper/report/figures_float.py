@@ -23,7 +23,7 @@ from onnx_models.paper.report.style import (
 Record = Mapping[str, Any]
 BITS: Final = ("31", "30", "29", "28", "27", "26", "25", "24", "23", "22-0")
 BIT_NAMES: Final = ("sign", "30", "29", "28", "27", "26", "25", "24", "23", "22-0")
-RATE: Final = "changed pixels, %"
+RATE: Final = "wrong pixels, %"
 
 
 def pruning_ratios(record: Record) -> Figure:
@@ -73,7 +73,7 @@ def layers(record: Record, cells: Sequence[Mapping[str, str]], model: str = "rel
         values = np.full((len(blocks), len(shown)), np.nan)
         for cell in cells:
             if (cell["model"], cell["set"]) == (model, kind) and cell["bits"] in shown:
-                values[blocks.index(cell["block"]), shown.index(cell["bits"])] = 100 * float(cell["changed_best"])
+                values[blocks.index(cell["block"]), shown.index(cell["bits"])] = 100 * float(cell["error_best"])
         image = axes.imshow(values, aspect="auto", cmap="cividis", vmin=0, vmax=100, interpolation="nearest")
         axes.grid(visible=False)
         axes.set_title(SET_TITLE[kind])
@@ -114,7 +114,7 @@ def near_one(record: Record, version: str) -> Figure:
         axes.axhline(0, color="#555555", linewidth=0.6)
         _mark_sets(axes, tensors)
         axes.set_ylabel("%")
-        axes.set_ylim(-100, 104)
+        axes.set_ylim(-45, 104)
         axes.text(0.004, 0.03, TITLE[activation], transform=axes.transAxes, color=COLOUR[activation])
     keys = [
         Line2D(

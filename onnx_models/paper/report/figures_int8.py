@@ -104,7 +104,7 @@ def protection(record: Record) -> Figure:
             found = record["protection"][f"{activation}-{version}"]
             shift = 0.2 * (ACTIVATIONS.index(activation) - 1)
             for x, policy in enumerate(POLICY):
-                e = found["mantissa"]["after"] if policy == "mantissa" else found["limits"][policy]["all"]["changed"]
+                e = found["mantissa"]["after"] if policy == "mantissa" else found["limits"][policy]["all"]["error"]
                 interval(axes, x + shift, e, COLOUR[activation], 1.4)
                 axes.plot(x + shift, 100 * e["best"], MARKER[activation], color=COLOUR[activation], markersize=4.5)
         axes.set_xticks(range(len(POLICY)), list(POLICY.values()), fontsize=7.5)

@@ -58,9 +58,9 @@ def render(record: Record) -> str:
         "Table II:", tables.sizes(record),
         _figure("fig1_pruning", "Share of channels removed from every layer (the paper's Fig. 1)"),
         "## Float networks",
-        "Error rate: mean share of pixels whose class changes, with 95 % limits. Every tensor of parameters and every "
-        "bit position of it counts alike, as in a mean over the bars of the paper's figures. *Per upset of a stored "
-        "bit* is another sample, drawn from all bits of all tensors alike, which is what radiation does.",
+        "Error rate: mean share of pixels whose class changes or is NaN, with 95 % limits. Every tensor of parameters "
+        "and every bit position of it counts alike, as in a mean over the bars of the paper's figures. *Per upset of "
+        "a stored bit* is another sample, drawn from all bits of all tensors alike, which is what radiation does.",
         tables.float_rates(record),
         _figure("fig2_bits", "ReLU, original: error rate by flipped bit, mean over layers (Fig. 2)"),
         _figure("fig2_layers", "ReLU, original: error rate of every layer and bit (Fig. 2)"),

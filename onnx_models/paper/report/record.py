@@ -29,8 +29,8 @@ PACKAGES: Final = ("numpy", "scipy", "numba", "onnx", "onnxruntime")
 COMPARED: Final = 60
 """Faults of the largest model that are run in pieces and whole, for the proof and the speed."""
 CELL: Final = (
-    "model", "sha256", "seed", "set", "layer", "block", "variable", "bits", "elements", "n", "changed_low",
-    "changed_best", "changed_high", "critical_low", "critical_best", "critical_high", "masked", "tolerable", "critical",
+    "model", "sha256", "seed", "set", "layer", "block", "variable", "bits", "elements", "n", "error_low",
+    "error_best", "error_high", "critical_low", "critical_best", "critical_high", "masked", "tolerable", "critical",
     "nan", "inf", "level",
 )  # fmt: skip
 
@@ -137,14 +137,14 @@ def write_cells(path: Path, campaigns: Iterable[Campaign]) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(CELL)
     for campaign in campaigns:
-        for sample, changed, critical in by_cell(samples(campaign)):
+        for sample, rate, critical in by_cell(samples(campaign)):
             counts = [sum(row.outcome == name for row in sample.rows) for name in CELL[16:21]]
             cell = sample.cell
-            limits = [f"{v:.6g}" for e in (changed, critical) for v in (e.low, e.best, e.high)]
+            limits = [f"{v:.6g}" for e in (rate, critical) for v in (e.low, e.best, e.high)]
             writer.writerow([
                 campaign.model, campaign.sha256[:16], campaign.plan.seed, cell.set, sample.layer, sample.block,
                 cell.variable,
-                name_of(cell.bits), cell.elements, len(sample.rows), *limits, *counts, changed.level,
+                name_of(cell.bits), cell.elements, len(sample.rows), *limits, *counts, rate.level,
             ])  # fmt: skip
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text.getvalue(), encoding="utf-8")

@@ -90,10 +90,10 @@ def float_rates(record: Record) -> str:
         outcomes, n = s["outcomes"], s["faults"]
         lines.append([
             _title(name), f"{n}", *(percent(s["sets"][kind]["tensors"]) for kind in SETS), percent(s["all"]["tensors"]),
-            percent(s["all"]["wrong"]), percent(s["upsets"]["changed"], 3),
+            percent(s["all"]["argmax"]), percent(s["upsets"]["error"], 3),
             *(f"{100 * outcomes.get(k, 0) / n:.1f}" for k in ("masked", "tolerable", "critical", "nan", "inf")),
         ])  # fmt: skip
-    head = ["network", "faults", *(SET_TITLE[kind] for kind in SETS), "all", "all, NaN an error",
+    head = ["network", "faults", *(SET_TITLE[kind] for kind in SETS), "all", "all, NaN a class",
             "per upset of a stored bit",
             "masked, % of faults", "tolerable", "critical", "NaN", "infinity"]  # fmt: skip
     return table(head, lines)
@@ -133,7 +133,7 @@ def int8_rates(record: Record) -> str:
             weights, biases = (s["sets"][k]["tensors"] for k in ("weight", "bias"))
             lines.append([
                 TITLE[a], SCHEME[scheme], str(s["faults"]), percent(weights, 3), percent(biases),
-                percent(s["all"]["tensors"]), percent(s["upsets"]["changed"], 3),
+                percent(s["all"]["tensors"]), percent(s["upsets"]["error"], 3),
                 "" if a == "relu" else times(found["relu"]["all"]["tensors"], s["all"]["tensors"]),
             ])  # fmt: skip
     head = ["activation", "scheme", "faults", "weights", "biases", "all", "per upset of a stored bit",
@@ -150,7 +150,7 @@ def deployment(record: Record) -> str:
          f"{m['power_w']:.2f}", f"{m['energy_j']:.2f}"]
         for a, m in found["measured"].items()
     ]  # fmt: skip
-    places = {"": "", "host": ", Sigmoid on the host", "table": ", Sigmoid as a table in the array"}
+    places = {"": "", "host": " on the host", "table": " as a table in the array"}
     for row in found["rows"]:
         lines.append([
             f"{TITLE[row['activation']]}{places[row['sigmoid']]}, {row['thinning']}", f"{row['gop']:.2f}",
@@ -174,7 +174,7 @@ def exposure(record: Record) -> str:
                 percent(e["pixels_per_upset"], 3),
                 limits(e["exposed_mbit"], ".3f"), "1" if key == "original" else times(e["exposed_mbit"], first),
             ])  # fmt: skip
-    head = ["network", "parameter bits, 10^6", "upsets that change a pixel", "pixels changed per upset",
+    head = ["network", "parameter bits, 10^6", "upsets with a wrong pixel", "wrong pixels per upset",
             "critical bits, 10^6", "over the float original"]  # fmt: skip
     return table(head, lines)
 
@@ -213,15 +213,15 @@ def protection(record: Record) -> str:
                 bought = f"{p['mantissa']['corrected']} of {p['mantissa']['faults']} faults corrected"
             else:
                 own = p["limits"][policy]["all"]
-                after, nonfinite = own["changed"], f"{100 * own['nonfinite']['best']:.2f}"
-                bought = "" if policy == "none" else f"{times(after, before['changed'])} times"
+                after, nonfinite = own["error"], f"{100 * own['nonfinite']['best']:.2f}"
+                bought = "" if policy == "none" else f"{times(after, before['error'])} times"
                 cost = "" if policy == "none" else f"{p['work']['per_mac']:.3f} comparisons per multiply-accumulate"
             free = p["fault_free"][policy]
             lines.append([
                 _title(name), title, percent(after), nonfinite, bought, f"{100 * free['changed_pixels']:.3f}",
                 f"{free['iou']['global']:.2f} / {free['iou']['weighted']:.2f}", cost,
             ])  # fmt: skip
-    head = ["network", "protection", "changed pixels", "NaN or infinity, %", "left of the error rate",
+    head = ["network", "protection", "wrong pixels", "NaN or infinity, %", "left of the error rate",
             "pixels that protection alone changes, %", "IoU, global / weighted", "cost"]  # fmt: skip
     return table(head, lines)
 
@@ -236,7 +236,7 @@ def secded(record: Record) -> str:
             f"{p['bias_bits'] / 1e3:.1f} of {p['stored_bits'] / 1e3:.0f}", f"{p['check_bits'] / 1e3:.2f}",
             f"{100 * p['check_bits'] / p['stored_bits']:.2f}",
         ])  # fmt: skip
-    head = ["network", "pixels changed per upset, without", "with SECDED biases",
+    head = ["network", "wrong pixels per upset, without", "with SECDED biases",
     "share of errors that came from biases, %",
             "bias bits of all bits, 10^3", "check bits, 10^3", "check bits, % of all"]  # fmt: skip
     return table(head, lines)

@@ -13,7 +13,7 @@ from accel_sim.faults import Fault
 from accel_sim.stats import leveugle_sample_size
 from onnx_models import bundled_path
 from onnx_models.paper.campaigns import float_campaign
-from onnx_models.paper.campaigns.estimates import BITS, TENSORS, changed, mean, pick, pooled, samples, spread
+from onnx_models.paper.campaigns.estimates import BITS, TENSORS, error, mean, pick, pooled, samples, spread
 from onnx_models.paper.campaigns.float_campaign import run_float
 from onnx_models.paper.campaigns.float_runner import Flip, FloatRunner
 from onnx_models.paper.campaigns.int8_campaign import flipped_code, run_int8, stored_parameters
@@ -137,7 +137,7 @@ def test_limits_hold_the_census(model, tmp_path):
     runner = FloatRunner(net, IMAGES)
     census = make_plan(biases, {"bias": bits}, 0, per_set=10**6)
     truth = {(census.cells[d.cell].variable, d.element, d.bit): d for d in census.draws()}
-    value = {key: runner.judge(Flip(*key)).changed_fraction for key in truth}
+    value = {key: runner.judge(Flip(*key)).wrong_fraction for key in truth}
     exact = float(np.mean(list(value.values())))
     by_tensor = float(np.mean([np.mean([x for k, x in value.items() if k[0] == v.name]) for v in biases]))
     hit, best = [], []
@@ -155,7 +155,19 @@ def _sampled(plan: Plan, value):
     from onnx_models.paper.campaigns.rows import Row
 
     rows = [
-        Row(d.index, name, d.element, d.bit, 0, 0.0, 0.0, "critical", value[name, d.element, d.bit], 0.0, 0.0)
+        Row(
+            d.index,
+            name,
+            d.element,
+            d.bit,
+            0,
+            0.0,
+            0.0,
+            "critical",
+            value[name, d.element, d.bit],
+            0.0,
+            value[name, d.element, d.bit],
+        )
         for d, name in ((d, plan.cells[d.cell].variable) for d in plan.draws())
     ]
     layers = {cell.variable: (0, "enc1.conv1") for cell in plan.cells}
@@ -165,7 +177,7 @@ def _sampled(plan: Plan, value):
 def test_both_weightings(model, tmp_path):
     done = run_float(model, IMAGES, tmp_path / "rows.csv", seed=3, per_set=200)
     of = pick(samples(done), sets=["gamma"])
-    means = {s.cell.variable + str(s.cell.bits): np.mean([r.changed_fraction for r in s.rows]) for s in of}
+    means = {s.cell.variable + str(s.cell.bits): np.mean([r.wrong_fraction for r in s.rows]) for s in of}
     alike = sum(m * len(s.cell.bits) for s, m in zip(of, means.values(), strict=True)) / sum(
         len(s.cell.bits) for s in of
     )
@@ -228,7 +240,7 @@ def test_int8_rows_are_injections(tmp_path):
     whole = summary(done)
     assert whole["bits_stored"] == sum(p.size * p.bits for p in parameters)
     assert set(whole["set_bits"]["bias"]) == {str(bit) for bit in range(32)}
-    assert mean(samples(done), BITS, changed).n == done.plan.n
+    assert mean(samples(done), BITS, error).n == done.plan.n
 
 
 def test_codes_are_flipped_in_two_complement():
@@ -263,7 +275,7 @@ def test_what_upsets_do_has_exact_limits(model, tmp_path):
     hits = sum(r.changed_fraction > 0 or r.nonfinite_fraction > 0 for r in done.uniform)
     assert found["critical"]["best"] == hits / 40
     assert found["critical"]["low"] < hits / 40 < found["critical"]["high"]
-    assert found["changed"]["best"] == pytest.approx(np.mean([r.changed_fraction for r in done.uniform]))
+    assert found["error"]["best"] == pytest.approx(np.mean([r.wrong_fraction for r in done.uniform]))
 
 
 def test_pooled_strata_have_the_same_mean(model, tmp_path):

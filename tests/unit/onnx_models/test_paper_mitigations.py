@@ -130,7 +130,7 @@ def test_the_same_faults_are_run_again(campaign, tmp_path):
         assert done.plan == reduced(before.plan)
         assert {r.outcome for r in done.rows} <= {"masked", "tolerable", "critical"}  # nothing leaves as NaN
     found = effect(before, after)
-    assert found["saturate"]["all"]["changed"]["best"] < found["none"]["all"]["changed"]["best"]
+    assert found["saturate"]["all"]["error"]["best"] < found["none"]["all"]["error"]["best"]
     assert found["saturate"]["all"]["nonfinite"]["best"] == 0 < found["none"]["all"]["nonfinite"]["best"]
     assert [r.picture for r in after[0].rows] == [r.picture for r in first_rows(before)]
     assert found["none"]["faults"] == len(places) < len(before.rows)
