@@ -129,15 +129,31 @@ class Injector:
         return Injection(fault, self._verdict(judged), tuple(outputs))
 
     def evaluate(self, fault: Fault) -> Verdict:
-        """Run one fault and return its verdict only."""
-        images = range(len(self.runners)) if fault.space == "parameters" else range(fault.image, fault.image + 1)
-        if self._singles and not self.paranoid:
-            found = [self._singles[i].run(fault.space, fault.tensor, fault.index, fault.mask) for i in images]
-            if None not in found:
-                total = self._singles[0].limit
-                return self._verdict([(n >= 0, max(n, 0) / total) for n in found if n is not None])
+        """Run one fault and return its verdict only.
+
+        Raises
+        ------
+        AssertionError
+            A paranoid injector found that the incremental run differs from the dense one.
+        """
+        quick = self._evaluate_single(fault)
+        if quick is not None and not self.paranoid:
+            return quick
         upset, images = self._upset(fault)
-        return self._verdict([self.judge(image, upset) for image in images])
+        verdict = self._verdict([self.judge(image, upset) for image in images])
+        if quick is not None and quick != verdict:  # the one call is what campaigns run: it is checked as well
+            raise AssertionError(f"the run in one call gives {quick}, the general path {verdict} after {upset}")
+        return verdict
+
+    def _evaluate_single(self, fault: Fault) -> Verdict | None:
+        """Run one fault in one call per image; None if it has to take the general path."""
+        if not self._singles:
+            return None
+        images = range(len(self.runners)) if fault.space == "parameters" else range(fault.image, fault.image + 1)
+        found = [self._singles[i].run(fault.space, fault.tensor, fault.index, fault.mask) for i in images]
+        total = self._singles[0].limit
+        judged = [(n >= 0, max(n, 0) / total) for n in found if n is not None]
+        return self._verdict(judged) if len(judged) == len(found) else None
 
     def judge(self, image: int, upset: Upset) -> tuple[bool, float]:
         """Run an upset on one image: whether any output byte differs, and the share of its decisions that do."""

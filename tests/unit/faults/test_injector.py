@@ -103,6 +103,18 @@ def test_paranoid_injector_stops_at_a_byte_that_differs(monkeypatch: pytest.Monk
         careful.evaluate(faults(careful, "parameters", 1)[0])
 
 
+def test_paranoid_injector_stops_at_a_verdict_of_the_one_call_that_differs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Campaigns run the one call, so that a check beside it which never made that call would check something else."""
+    careful = make("segmentation", paranoid=True)
+    (fault,) = faults(careful, "parameters", 1)
+    right = careful._evaluate_single(fault)
+    assert right is not None
+    monkeypatch.setattr(careful._singles[0], "run", lambda *_: careful._singles[0].limit)
+    assert careful._evaluate_single(fault) != right
+    with pytest.raises(AssertionError, match="the run in one call gives"):
+        careful.evaluate(fault)
+
+
 def test_a_fault_that_does_not_exist_is_refused(injector: Injector) -> None:
     with pytest.raises(InputError, match="image 4 of 4"):
         injector.inject(Fault("activations", injector.graph.inputs[0], (0, 0, 0, 0), (0,), image=4))
