@@ -7,7 +7,7 @@ from typing import Any, Final
 from onnx_models.paper.recipe import ACTIVATIONS
 from onnx_models.paper.report.exposure import ratio
 
-REPRODUCED, PARTLY, NOT = "reproduced", "partly", "not reproduced"
+REPRODUCED, PARTLY, NOT, UNTESTED = "reproduced", "partly", "not reproduced", "not tested"
 TITLE: Final = {"relu": "ReLU", "sigmoid": "Sigmoid", "hardsigmoid": "HardSigmoid"}
 BOUNDED: Final = ("sigmoid", "hardsigmoid")
 Record = Mapping[str, Any]
@@ -62,9 +62,11 @@ class Claim:
 
     @property
     def verdict(self) -> str:
-        """Reproduced when every check holds, not reproduced when none does, else partly."""
+        """Not tested without a check; reproduced when every one holds, not reproduced when none does, else partly."""
+        if not self.checks:
+            return UNTESTED
         holding = sum(check.holds is True for check in self.checks)
-        if holding == len(self.checks) and holding:
+        if holding == len(self.checks):
             return REPRODUCED
         return PARTLY if holding else NOT
 

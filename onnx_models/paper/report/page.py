@@ -9,7 +9,7 @@ import matplotlib as mpl
 
 from onnx_models.paper.report import claims_float, claims_int8, claims_models, figures_float, figures_int8, tables
 from onnx_models.paper.report.answers import beyond, protection_answer
-from onnx_models.paper.report.claims import NOT, PARTLY, REPRODUCED, Claim
+from onnx_models.paper.report.claims import NOT, PARTLY, REPRODUCED, UNTESTED, Claim
 from onnx_models.paper.report.record import NAME, read_record
 from onnx_models.paper.report.style import STYLE, save
 from onnx_models.paper.report.wording import LIMITS, host_time, introduction, method
@@ -44,15 +44,15 @@ def all_claims(record: Record) -> list[Claim]:
 def render(record: Record) -> str:
     """Return the page's Markdown; a function of the data alone."""
     found = all_claims(record)
-    counts = {v: sum(c.verdict == v for c in found) for v in (REPRODUCED, PARTLY, NOT)}
+    counts = {v: sum(c.verdict == v for c in found) for v in (REPRODUCED, PARTLY, NOT, UNTESTED)}
     parts = [
         "# The paper, reproduced",
         f"<!-- written by {record['command']}; do not edit -->",
         introduction(record),
-        f"Of {len(found)} claims, **{counts[REPRODUCED]} are reproduced, {counts[PARTLY]} partly, and {counts[NOT]} "
-        "are not.** A verdict is computed from the data: *reproduced* when every comparison that the claim asks for "
+        f"Of {len(found)} claims, **{counts[REPRODUCED]} are reproduced, {counts[PARTLY]} partly, {counts[NOT]} "
+        f"are not, and {counts[UNTESTED]} could not be tested.** A verdict is computed from the data: *reproduced* when every comparison that the claim asks for "
         "holds, *not reproduced* when none does, *partly* otherwise; a comparison whose limits leave it open does not "
-        "hold.",
+        "hold. *Not tested*: there was nothing to compare.",
         "## Claims", tables.claims(found),
         "## Networks", "Tables I and III of the paper: intersection over union in percent.", tables.accuracy(record),
         "Table II:", tables.sizes(record),

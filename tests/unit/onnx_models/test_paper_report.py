@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from onnx_models.paper.report import claims_float, claims_int8, figures_float, figures_int8
-from onnx_models.paper.report.claims import NOT, PARTLY, REPRODUCED, Check, Claim, above, percent
+from onnx_models.paper.report.claims import NOT, PARTLY, REPRODUCED, UNTESTED, Check, Claim, above, percent
 from onnx_models.paper.report.deployment import EVEN, HOST, TABLE, deployment
 from onnx_models.paper.report.exposure import buffer_exposure, parameter_exposure, ratio
 from onnx_models.paper.report.full_size import even_widths, full_size_network, gop_of, original_widths, parameters_of
@@ -38,7 +38,8 @@ def _claim(*holds):
 def test_verdicts_are_counted():
     assert _claim(True, True).verdict == REPRODUCED
     assert _claim(True, False).verdict == _claim(True, None).verdict == PARTLY
-    assert _claim(False, False).verdict == _claim(None).verdict == _claim().verdict == NOT
+    assert _claim(False, False).verdict == _claim(None).verdict == NOT
+    assert _claim().verdict == UNTESTED
     assert _claim(True, False, None).tally == "1 of 3 hold, 1 fail, 1 open"
 
 
@@ -88,7 +89,7 @@ def test_the_page_is_made_of_the_data(record):
     text = (ROOT / "docs" / "reproduction.md").read_text(encoding="utf-8")
     assert text == render(record), f"run: {record['command'].replace('--all', '--step page')}"
     assert "**Synthetic scenes.**" in text.split("\n\n")[2]
-    rows = re.findall(r"^\| \d+ \| .*\*\*(reproduced|partly|not reproduced)\*\*", text, re.MULTILINE)
+    rows = re.findall(r"^\| \d+ \| .*\*\*(reproduced|partly|not reproduced|not tested)\*\*", text, re.MULTILINE)
     assert rows == [claim.verdict for claim in all_claims(record)]
     for target in re.findall(r"\]\(((?:figures|measurements)/[^)]*)\)", text):
         assert (ROOT / "docs" / target).stat().st_size > 1000
