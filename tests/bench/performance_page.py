@@ -43,7 +43,9 @@ def speed(found: Found) -> str:
         for name, entry in found["networks"].items()
     ]
     more = _table(["ms (ratio)", *contenders], others)
-    return f"{goals}\n\n{more}\n\n{_machine(found)}"
+    counts = " or ".join(sorted({str(entry["faults_per_list"]) for entry in found["networks"].values()}))
+    size = f"Medians over {found['rounds']} rounds of means over {counts} faults of each list, one image."
+    return f"{goals}\n\n{more}\n\n{size} {_machine(found)}"
 
 
 def _value(row: Found | None) -> str:
