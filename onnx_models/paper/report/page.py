@@ -50,8 +50,8 @@ def render(record: Record) -> str:
         f"<!-- written by {record['command']}; do not edit -->",
         introduction(record),
         f"Of {len(found)} claims, **{counts[REPRODUCED]} are reproduced, {counts[PARTLY]} partly, {counts[NOT]} "
-        f"are not, and {counts[UNTESTED]} could not be tested.** A verdict is computed from the data: *reproduced* when "
-        "every comparison that the claim asks for holds, *not reproduced* when none does, *partly* otherwise; a "
+        f"are not, and {counts[UNTESTED]} could not be tested.** A verdict is computed from the data: *reproduced* "
+        "when every comparison that the claim asks for holds, *not reproduced* when none does, *partly* otherwise; a "
         "comparison whose limits leave it open does not hold. *Not tested*: there was nothing to compare.",
         "## Claims", tables.claims(found),
         "## Networks", "Tables I and III of the paper: intersection over union in percent.", tables.accuracy(record),
