@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from accel_sim.config import AcceleratorConfig, register_map
+from accel_sim.config import AcceleratorConfig
 from accel_sim.config.memories import DDR_ROW_BYTES
 from accel_sim.isa import Alu, Compute, Conv, Host, Instruction, Load, Save, Transfer
 from accel_sim.isa.geometry import MEMORY_NAMES, accesses, lanes_of, transfer_offset, walk, word_bytes
@@ -45,7 +45,7 @@ class Strike:
 
 
 def _event(upset: BitUpset, config: AcceleratorConfig) -> tuple[int, int, int, int, int, int]:
-    if upset.memory in register_map(config):
+    if upset.memory not in _KIND:
         short = upset.memory.split("_")[1]
         kind = _KIND["wgt_" if short == "wgt" else short]
         return kind, upset.cycle, upset.bank, upset.row, 0, 1 << upset.bit
@@ -63,7 +63,7 @@ def plan_strikes(
     """Return what happens around which instruction; the number after the last one stands for the end of the run."""
     found: dict[int, Strike] = defaultdict(Strike)
     for upset in sorted((u for u in upsets if u.memory != "ins"), key=lambda u: u.cycle):
-        is_register = upset.memory in register_map(program.config)
+        is_register = upset.memory not in program.memories
         where = _register(program, instructions, times, upset) if is_register else None
         where = where if is_register else _row(program, instructions, times, upset)
         if where is not None:
@@ -75,7 +75,7 @@ def plan_strikes(
 def _register(
     program: Program, instructions: Sequence[Instruction], times: Schedule, upset: BitUpset
 ) -> tuple[int, bool] | None:
-    kind = ENGINE_TYPES[register_map(program.config)[upset.memory].engine]
+    kind = Conv if upset.memory.startswith("pe_") else Alu
     for number, instruction in enumerate(instructions):
         if not isinstance(instruction, kind) or times.end[number] <= upset.cycle:
             continue

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from accel_sim.faults.hardware import HardwareFault, HardwareInjector
 from accel_sim.faults.hardware.golden import Recorder, View
-from accel_sim.faults.hardware.rerun import differing
+from accel_sim.faults.hardware.wrong_rows import differing
 from accel_sim.model import import_onnx
 from tests.conformance.hardware_faults import compare, injector, live_faults
 from tests.generators import random_graph

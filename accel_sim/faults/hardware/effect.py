@@ -1,19 +1,19 @@
 """What a flipped bit of a memory does to tensors, where that is the same for everyone who reads it.
 
-Three cases are exact, and found from the program alone:
+Four cases are exact, and found from the program alone:
 
 * a constant that is flipped before anyone reads it: an upset of the stored parameter;
 * a feature map in DDR that is flipped after it was written, where all that read it later do so through the same tensor
   of the graph, which nobody has read yet: an upset of that tensor;
-* a row of image memory that is flipped before its first reader, where no other copy of the byte is ever read.
+* a row of image memory that is flipped before its first reader, where no other copy of the byte is ever read;
+* a feature map that is wrong for one layer only, which is a table, a concatenation or a move.
 
 Everything else (a part of the readers sees the flip; requantisation parameters, tables, registers, instructions) is
 left to the machine.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
-from functools import cached_property
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,23 +22,24 @@ from accel_sim.config.memories import DDR_ROW_BYTES
 from accel_sim.engine import Upset
 from accel_sim.faults.hardware.fault import MEMORY, HardwareFault
 from accel_sim.faults.hardware.life import MemoryLife, Place
-from accel_sim.faults.hardware.readers import DdrReaders, Extent, ddr_byte, element_at, loads_of, onnx_position, reads
+from accel_sim.faults.hardware.passed_on import PassedOn
+from accel_sim.faults.hardware.readers import (
+    DdrReaders,
+    Extent,
+    Tensors,
+    ddr_byte,
+    element_at,
+    loads_of,
+    onnx_position,
+    reads,
+)
+from accel_sim.faults.hardware.stored import ACTIVATIONS, PARAMETERS, Element, NotOneTensorError, StoredConstants
 from accel_sim.isa import Compute, Load, Save
 from accel_sim.isa.geometry import MEMORY_NAMES
 from accel_sim.machine.occupancy import BEFORE
 from accel_sim.machine.timing import Schedule
 from accel_sim.model import Concat, Graph, Move
-from accel_sim.program import ConstantSymbol, Program
-
-STORED_AS_THEY_ARE = {"weight": 1, "bias": 4, "operand": 1}  # role of a constant: bytes of an element
-PARAMETERS, ACTIVATIONS = "parameters", "activations"
-
-
-class NotOneTensorError(Exception):
-    """The fault is none of a single stored element; the machine has to run it."""
-
-
-Element = tuple[str, str, int, int]  # kind, tensor, flat ONNX position, mask
+from accel_sim.program import Program
 
 
 class Translator:
@@ -52,12 +53,19 @@ class Translator:
         Its schedule.
     lives
         Live intervals of all memories.
+    ddr_of
+        Bytes of DDR after the fault-free inference of an image.
     """
 
-    def __init__(self, graph: Graph, program: Program, times: Schedule, lives: Mapping[str, MemoryLife]) -> None:
+    def __init__(
+        self, graph: Graph, program: Program, times: Schedule, lives: Mapping[str, MemoryLife],
+        ddr_of: Callable[[int], NDArray[np.uint8]],
+    ) -> None:  # fmt: skip
         self.graph, self.program, self.times, self.lives = graph, program, times, lives
         self.config = program.config
         self.ddr, self.reads = DdrReaders(program, times), reads(program)
+        self.tensors = Tensors(program.tensors)
+        self.constants, self.passed_on = StoredConstants(graph, program), PassedOn(graph, program, ddr_of)
 
     def upset(self, fault: HardwareFault) -> Upset | None:
         """Return the upset of stored tensors with the same outputs, or None where there is none."""
@@ -68,8 +76,8 @@ class Translator:
             for u in fault.upsets:
                 place = Place(u.bank, u.row, u.bit, u.cycle)
                 if (number := self.lives[fault.memory].interval(place)) is not None:
-                    kind, name, position, mask = self._element(fault.memory, place, number)
-                    masks[kind, name, position] ^= mask
+                    for kind, name, position, mask in self._elements(fault, place, number):
+                        masks[kind, name, position] ^= mask
         except NotOneTensorError:
             return None
         patches: dict[str, dict[str, list[tuple[int, int]]]] = {PARAMETERS: {}, ACTIVATIONS: {}}
@@ -82,12 +90,22 @@ class Translator:
         ]  # fmt: skip
         return Upset(*made)
 
-    def _element(self, memory: str, place: Place, number: int) -> Element:
-        if memory == "ddr":
-            return self._ddr(place)
-        if memory in ("wgt", "dwt", "bias", "img"):
-            return self._buffer(memory, place, number)
-        raise NotOneTensorError
+    def _elements(self, fault: HardwareFault, place: Place, number: int) -> list[Element]:
+        try:
+            if fault.memory == "ddr":
+                return [self._ddr(place)]
+            if fault.memory in ("wgt", "dwt", "bias", "img"):
+                return [self._buffer(fault.memory, place, number)]
+        except NotOneTensorError:
+            pass
+        if len(fault.upsets) > 1 or fault.memory not in ("ddr", "img"):
+            raise NotOneTensorError  # of two wrong bits in a byte a table makes something else than of each
+        layer, name, byte = self._late_layer(place) if fault.memory == "ddr" else self._only_layer(place, number)
+        at = element_at(self.program.tensors[name], byte)
+        if at is None or not self.passed_on.applies(layer):
+            raise NotOneTensorError
+        found = self.passed_on.elements(layer, name, at, byte, 1 << place.bit % 8, fault.image)
+        return [(ACTIVATIONS, *element) for element in found]
 
     # --- DDR -----------------------------------------------------------------------------------------------------
     def _ddr(self, place: Place) -> Element:
@@ -96,50 +114,13 @@ class Translator:
             loads = self.ddr.load_numbers(byte)
             if any(int(self.times.start[n]) < place.cycle for n in loads):
                 raise NotOneTensorError
-            return self._constant(byte, bit)
+            return self.constants.element(byte, bit)
         return self._feature(byte, bit, place.cycle)
-
-    def _constant(self, byte: int, bit: int) -> Element:
-        """Return the parameter's element of a byte of the constant image."""
-        starts, symbols = self._symbols
-        symbol = symbols[int(np.searchsorted(starts, byte, side="right")) - 1]
-        offset = byte - symbol.address
-        width = STORED_AS_THEY_ARE.get(symbol.role, 0)
-        if not width or offset >= symbol.elements.size or symbol.name not in self._stored_once:
-            raise NotOneTensorError
-        element = int(symbol.elements[offset])
-        if element < 0:
-            raise NotOneTensorError
-        return PARAMETERS, symbol.name, element, 1 << 8 * (offset % width) + bit
-
-    @cached_property
-    def _symbols(self) -> tuple[NDArray[np.int64], list[ConstantSymbol]]:
-        symbols = sorted(self.program.symbols, key=lambda s: s.address)
-        return np.array([s.address for s in symbols], np.int64), symbols
-
-    @cached_property
-    def _stored_once(self) -> frozenset[str]:
-        """Parameters whose elements lie in DDR as the model stores them, each of them in one place."""
-        found = set()
-        for name, parameter in self.graph.parameters.items():
-            own = [s for s in self.program.symbols if s.name == name]
-            widths = {STORED_AS_THEY_ARE.get(s.role, 0) for s in own}
-            views = [v for i in self.graph.readers[name] for v in self.graph.nodes[i].views if v.parameter == name]
-            plain = all(v.gain is None for v in views) and widths == {parameter.values.itemsize}
-            if widths == {4}:
-                plain = plain and all(not np.any(v.zero_point) for v in views)
-            if not own or not plain or {s.layer for s in own} != set(self.graph.readers[name]):
-                continue
-            elements = np.concatenate([s.elements for s in own])
-            counts = np.bincount(elements[elements >= 0], minlength=parameter.values.size)
-            if counts.max() <= parameter.values.itemsize:
-                found.add(name)
-        return frozenset(found)
 
     def _feature(self, byte: int, bit: int, cycle: int) -> Element:
         """Return the tensor's element of a DDR byte that holds a feature map."""
         tensors = self.program.tensors
-        places = {n: at for n, s in tensors.items() if (at := element_at(s, byte)) is not None}
+        places = self.tensors.at(byte)
         readers = self.ddr.named(byte, cycle)
         if any(after is None for _, after in readers):
             raise NotOneTensorError
@@ -162,12 +143,30 @@ class Translator:
                     found.add(node.outputs[0])
         return found
 
+    def _late_layer(self, place: Place) -> tuple[int, str, int]:
+        """Return the only layer that sees a byte of DDR flipped, and sees it only so; as which tensor; the byte."""
+        byte = place.row * DDR_ROW_BYTES + place.bit // 8
+        if byte < self.program.constants.size:
+            raise NotOneTensorError
+        loads, readers = self.ddr.load_numbers(byte), self.ddr.named(byte, place.cycle)
+        seen, others = readers[: len(loads)], readers[len(loads) :]
+        if any(after for _, after in others) or any(after is None for _, after in seen):
+            raise NotOneTensorError
+        late = {
+            (self.program.instructions[n].layer, name) for n, (name, after) in zip(loads, seen, strict=True) if after
+        }
+        early = {self.program.instructions[n].layer for n, (_, after) in zip(loads, seen, strict=True) if not after}
+        if len(late) != 1:
+            raise NotOneTensorError
+        ((layer, name),) = late
+        if layer in early:
+            raise NotOneTensorError
+        return layer, name, byte
+
     # --- buffers -------------------------------------------------------------------------------------------------
     def _buffer(self, memory: str, place: Place, number: int) -> Element:
         life = self.lives[memory]
-        owner, line = int(life.intervals.owner[number]), place.row
-        if memory == "img":
-            line += place.bank // self.config.pixel_parallel * self.config.image_rows
+        owner, line = int(life.intervals.owner[number]), self._line(memory, place)
         for n in self.reads[memory].covering(line):
             if n > owner and self.times.start[n] < place.cycle:
                 raise NotOneTensorError  # it may have read the row before the flip
@@ -185,7 +184,7 @@ class Translator:
         if byte is None or self.ddr.load_numbers(byte) != [owner] or loads_of(load, byte) != 1:
             raise NotOneTensorError
         if byte < self.program.constants.size:
-            return self._constant(byte, place.bit % 8)
+            return self.constants.element(byte, place.bit % 8)
         if len(self.ddr.named(byte, place.cycle)) != 1:
             raise NotOneTensorError
         name = self.program.origins[owner].reads[0]
@@ -216,3 +215,25 @@ class Translator:
         if at is None:
             raise NotOneTensorError
         return ACTIVATIONS, origin.writes, onnx_position(symbol, at), 1 << place.bit % 8
+
+    def _only_layer(self, place: Place, number: int) -> tuple[int, str, int]:
+        """Return the same of a row of image memory that a LOAD brought for its own layer alone.
+
+        A layer that hands bytes on reads such a row once, so that a live flip is seen.
+        """
+        intervals, instructions = self.lives["img"].intervals, self.program.instructions
+        owner, last = int(intervals.owner[number]), int(intervals.reader[number])
+        load = instructions[owner] if owner != BEFORE else None
+        if not isinstance(load, Load) or instructions[last].layer != load.layer:
+            raise NotOneTensorError
+        byte = ddr_byte(load, self.config, place.bank, self._line("img", place), place.bit // 8)
+        if byte is None or byte < self.program.constants.size or loads_of(load, byte) != 1:
+            raise NotOneTensorError
+        if [n for n in self.ddr.load_numbers(byte) if instructions[n].layer == load.layer] != [owner]:
+            raise NotOneTensorError
+        return load.layer, self.program.origins[owner].reads[0], byte
+
+    def _line(self, memory: str, place: Place) -> int:
+        """Return a row as instructions count it."""
+        groups = place.bank // self.config.pixel_parallel if memory == "img" else 0
+        return place.row + groups * self.config.image_rows

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from accel_sim.config import register_map
@@ -57,7 +58,7 @@ class HardwareFault:
     stuck: int | None = None
     persistent: bool = False
 
-    @property
+    @cached_property
     def upsets(self) -> tuple[BitUpset, ...]:
         """The bits as the machine takes them, each as a flip."""
         places = (*((self.row, bit) for bit in self.bits), *self.cells)

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from accel_sim.config import AcceleratorConfig
 from accel_sim.faults.hardware.life import MemoryLife
 from accel_sim.isa import Compute, Conv, Instruction, Load
-from accel_sim.isa.geometry import MEMORY_NAMES, accesses, lanes_of
+from accel_sim.isa.geometry import MEMORY_NAMES, Access, accesses, lanes_of
 from accel_sim.machine import Machine
 from accel_sim.machine.kernels import gather, scatter
+from accel_sim.machine.pending import accesses_of
 from accel_sim.program import TensorSymbol
 
 Array = NDArray[Any]
@@ -93,6 +94,12 @@ def resident(symbol: TensorSymbol, config: AcceleratorConfig) -> View | None:
     return View("img", base, pitch_y, pitch_x, height, width, words, config.pixel_parallel)
 
 
+def _in_place(found: Sequence[Access]) -> bool:
+    """Whether an instruction may write rows of image memory that it reads."""
+    image = [a for a in found if a.memory == "img"]
+    return any(a.write and not b.write and a.low < b.high and b.low < a.high for a in image for b in image)
+
+
 @dataclass(frozen=True, eq=False)
 class Golden:
     """One fault-free inference.
@@ -150,7 +157,21 @@ class Recorder(Machine):
         self.writes_of = [
             [(a.memory, a.low, a.high) for a in found if a.write and a.memory != "ddr"] for found in self.accesses
         ]
-        self.dense = [view is not None and view.is_dense for view in self.writes]
+        self.memory_number = {name: n for n, name in enumerate(self.memories)}
+        dense = [view is not None and view.is_dense for view in self.writes]
+        self.table = accesses_of(self.accesses, dense, list(self.memories))
+        needed = [[a for a in found if a.memory != "ddr" or a.write] for found in self.accesses]
+        self.memories_of = [{a.memory for a in found} for found in needed]
+        self.needs = [
+            np.array([(self.memory_number[a.memory], a.low, a.high) for a in found], np.int64).reshape(-1, 3)
+            for found in needed
+        ]
+        self.in_place = [_in_place(found) for found in self.accesses]
+        self.waits = [isinstance(i, Compute | Load) for i in program.instructions]
+        self.partial: dict[int, set[int]] = {layer: set() for layer in self.first}
+        for number, i in enumerate(program.instructions):
+            if isinstance(i, Conv) and not (i.first and i.last):
+                self.partial[i.layer].add(number)
         self._later: dict[tuple[int, str], tuple[Ints, Ints]] = {}
 
     def golden(self, image: int) -> Golden:

@@ -12,10 +12,12 @@ from accel_sim.config.memories import DDR_ROW_BYTES
 from accel_sim.engine import Upset
 from accel_sim.faults.hardware.effect import Translator
 from accel_sim.faults.hardware.fault import MEMORY, REGISTERS, HardwareFault
+from accel_sim.faults.hardware.idle_fields import changes_nothing
 from accel_sim.faults.hardware.lasting import NOTHING, StuckBits, once, struck_images
 from accel_sim.faults.hardware.life import Life, MemoryLife, Place
 from accel_sim.faults.hardware.replay import LayerReplay
 from accel_sim.faults.hardware.space import HardwareSpace, hardware_space
+from accel_sim.faults.hardware.stored import ACTIVATIONS, PARAMETERS
 from accel_sim.faults.injector import Injector
 from accel_sim.faults.outcome import CRITICAL, DUE, MASKED, TOLERABLE, Verdict
 from accel_sim.machine import BitUpset, Machine, MachineResult
@@ -88,7 +90,7 @@ class HardwareInjector:
     @cached_property
     def translator(self) -> Translator:
         """Finds upsets of tensors from the program alone."""
-        return Translator(self.injector.graph, self.program, self.machine.schedule, self._lives)
+        return Translator(self.injector.graph, self.program, self.machine.schedule, self._lives, self._ddr_of)
 
     @cached_property
     def replay(self) -> LayerReplay:
@@ -99,7 +101,10 @@ class HardwareInjector:
     def stuck(self) -> StuckBits:
         """Finds what stuck bits amount to."""
         lives: dict[str, Life] = {**self.space(MEMORY).lives, **self.space(REGISTERS).lives}
-        return StuckBits(self.program, lives, lambda image: self.replay.golden(image).ddr, self._flip)
+        return StuckBits(self.program, lives, self._ddr_of, self._flip)
+
+    def _ddr_of(self, image: int) -> NDArray[np.uint8]:
+        return self.replay.golden(image).ddr
 
     def effect(self, fault: HardwareFault, image: int | None = None) -> Upset | None:
         """Return the upset of tensors that a fault amounts to in one inference; None is for the machine.
@@ -133,7 +138,7 @@ class HardwareInjector:
         if not self._is_live(fault):
             return NOTHING
         if fault.memory == "ins":
-            return None
+            return NOTHING if changes_nothing(self.program, fault.upsets) else None
         found = self.translator.upset(fault)
         return self.replay.upset(fault) if found is None else found
 
@@ -189,8 +194,24 @@ class HardwareInjector:
         """Judge an upset of tensors in one inference."""
         if not upset.parameters and not upset.activations:
             return MASKED, 0.0
-        differs, share = self.injector.judge(image, upset)
+        found = self._judge_element(image, upset)
+        differs, share = self.injector.judge(image, upset) if found is None else found
         return (CRITICAL if share > 0 else TOLERABLE if differs else MASKED), share
+
+    def _judge_element(self, image: int, upset: Upset) -> tuple[bool, float] | None:
+        """Judge an upset of one element in a single compiled call; None where that is not possible."""
+        singles, upsets = self.injector._singles, [*upset.parameters.items(), *upset.activations.items()]
+        if len(upsets) != 1 or upsets[0][1][0].size != 1 or not singles or self.injector.paranoid:
+            return None
+        ((name, (positions, masks)),) = upsets
+        graph = self.injector.graph
+        shape = graph.parameters[name].values.shape if upset.parameters else graph.tensors[name].shape
+        index, rest = [0] * len(shape), int(positions[0])
+        for axis in reversed(range(len(shape))):
+            rest, index[axis] = divmod(rest, shape[axis])
+        space = PARAMETERS if upset.parameters else ACTIVATIONS
+        changed = singles[image].run(space, name, tuple(index), int(masks[0]))
+        return None if changed is None else (changed >= 0, max(changed, 0) / singles[image].limit)
 
     def _run(self, fault: HardwareFault, images: Sequence[int]) -> dict[int, MachineResult]:
         """Run inferences on the machine; of a fault that persists all from the first one on, in order."""

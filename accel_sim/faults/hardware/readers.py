@@ -1,5 +1,6 @@
 """Who reads a byte: instructions of a program by the rows that they touch."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,6 +53,11 @@ def ddr_byte(i: Transfer, config: AcceleratorConfig, bank: int, line: int, byte:
 
 def loads_of(load: Transfer, byte: int) -> int:
     """Return how many words of a transfer hold a byte of DDR: several where a picture is enlarged by repetition."""
+    if load.ddr_pitch_x > 0 and load.ddr_pitch_y >= (load.nx - 1) * load.ddr_pitch_x + load.valid:
+        offset = byte - load.address  # lines follow each other: one of them at most has the byte
+        offset -= min(max(offset // load.ddr_pitch_y, 0), load.ny - 1) * load.ddr_pitch_y
+        end = min(offset // load.ddr_pitch_x, load.nx - 1)
+        return max(0, end - max(-((load.valid - 1 - offset) // load.ddr_pitch_x), 0) + 1)
     rest = byte - load.address - np.arange(load.ny, dtype=np.int64) * load.ddr_pitch_y
     if load.ddr_pitch_x == 0:
         return load.nx * int(np.count_nonzero((rest >= 0) & (rest < load.valid)))
@@ -70,6 +76,27 @@ def element_at(symbol: TensorSymbol, byte: int) -> Extent | None:
         place.append(at)
         rest -= at * pitch
     return (place[0], place[1], place[2], rest) if rest < symbol.extent[3] else None
+
+
+class Tensors:
+    """Finds the tensors that have an element at a byte of DDR.
+
+    Parameters
+    ----------
+    symbols
+        All tensors by name.
+    """
+
+    def __init__(self, symbols: Mapping[str, TensorSymbol]) -> None:
+        self.symbols = [s for s in symbols.values() if s.address is not None]
+        self.low = np.array([s.address for s in self.symbols], np.int64)
+        sizes = [sum((n - 1) * p for n, p in zip(s.extent, (*s.pitches, 1), strict=True)) for s in self.symbols]
+        self.high = self.low + np.array(sizes, np.int64)
+
+    def at(self, byte: int) -> dict[str, Extent]:
+        """Return ``(n, y, x, c)`` of the element at a byte, by tensor."""
+        near = [self.symbols[n] for n in np.flatnonzero((self.low <= byte) & (byte <= self.high)).tolist()]
+        return {s.name: place for s in near if (place := element_at(s, byte)) is not None}
 
 
 def elements_at(symbol: TensorSymbol, byte: Ints) -> tuple[NDArray[np.bool_], Ints]:
@@ -112,6 +139,7 @@ class DdrReaders:
     def __init__(self, program: Program, times: Schedule) -> None:
         self.program, self.times = program, times
         self.loads = reads(program).get("ddr")
+        self._latest: tuple[int, list[int]] = (-1, [])  # several questions about a byte follow each other
         self.hosts = [
             (number, program.calls[i.call].inputs)
             for number, i in enumerate(program.instructions)
@@ -122,12 +150,12 @@ class DdrReaders:
         """Numbers of the LOADs that read a byte."""
         if self.loads is None:
             return []
-        program = self.program
-        return [
-            int(n)
-            for n in self.loads.covering(byte)
-            if isinstance(i := program.instructions[int(n)], Load) and loads_of(i, byte)
-        ]
+        if self._latest[0] != byte:
+            instructions = self.program.instructions
+            near = self.loads.covering(byte).tolist()
+            found = [n for n in near if isinstance(i := instructions[n], Load) and loads_of(i, byte)]
+            self._latest = byte, found
+        return self._latest[1]
 
     def named(self, byte: int, cycle: int) -> list[tuple[str, bool | None]]:
         """Return for every reader of a byte the tensor as which it reads it, and whether it does so after a flip.

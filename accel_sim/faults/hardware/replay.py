@@ -11,16 +11,17 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from accel_sim.config import register_map
 from accel_sim.config.memories import DDR_ROW_BYTES
 from accel_sim.engine import Upset
 from accel_sim.faults.hardware.fault import REGISTERS, HardwareFault
 from accel_sim.faults.hardware.golden import Recorder, View, resident
+from accel_sim.faults.hardware.layer_state import LayerState
 from accel_sim.faults.hardware.readers import element_at, elements_at, loads_of, onnx_positions
-from accel_sim.faults.hardware.rerun import Rerun, differing
+from accel_sim.faults.hardware.rerun import run_layer
+from accel_sim.faults.hardware.wrong_rows import differing
 from accel_sim.isa import Host, Transfer
 from accel_sim.machine.timing import Schedule
-from accel_sim.machine.upsets import ENGINE_TYPES, Strike, plan_strikes
+from accel_sim.machine.upsets import ENGINE_TYPES, plan_strikes
 from accel_sim.program import TensorSymbol
 
 Ints = NDArray[np.int64]
@@ -47,24 +48,20 @@ class LayerReplay(Recorder):
         strikes = plan_strikes(self.program, own, times, fault.upsets)
         if sum(len(s.before) + len(s.inside) for s in strikes.values()) != len(fault.upsets):
             return None  # a later layer may be the first to see one of them
-        run = Rerun(self, self.golden(fault.image), layer)
+        state = LayerState(self, self.golden(fault.image), layer)
         try:
-            for place, instruction in enumerate(own):
-                run.step(first + place, instruction, strikes.get(place))
-            for upset in strikes.get(len(own), Strike()).before:
-                run.flip(upset)
-            return self._outcome(run, self.program.tensors[written.pop()], end)
+            run_layer(state, strikes)
+            return self._outcome(state, self.program.tensors[written.pop()], end)
         finally:
-            run.leave()
+            state.leave()
 
     def _first_touched(self, fault: HardwareFault) -> int | None:
         """Return the number of the first instruction that the fault can reach."""
-        late = self.schedule.end - 1 > fault.cycle
         if fault.space == REGISTERS:
-            engine = ENGINE_TYPES[register_map(self.config)[fault.memory].engine]
-            busy = late | (self.schedule.end - 1 == fault.cycle)
-            found = [n for n in np.flatnonzero(busy).tolist() if isinstance(self.program.instructions[n], engine)]
-            return found[0] if found else None
+            users = self._users[self.registers[fault.memory].engine]
+            busy = users[self.schedule.end[users] > fault.cycle]
+            return int(busy[0]) if busy.size else None
+        late = self.schedule.end - 1 > fault.cycle
         if fault.memory not in self._touches:
             return None
         lines = {u.row for u in fault.upsets}
@@ -81,6 +78,14 @@ class LayerReplay(Recorder):
             reached |= (low <= line) & (line < high)
         touching = number[reached & late[number]].tolist()
         return min(touching) if touching else None
+
+    @cached_property
+    def _users(self) -> dict[str, Ints]:
+        """Numbers of the instructions of an engine, ascending."""
+        numbered = list(enumerate(self.program.instructions))
+        return {
+            name: np.array([n for n, i in numbered if isinstance(i, t)], np.int64) for name, t in ENGINE_TYPES.items()
+        }
 
     def _ddr_users(self, byte: int) -> list[int]:
         """Numbers of the instructions that read or write a byte of DDR."""
@@ -110,13 +115,13 @@ class LayerReplay(Recorder):
         return {name: np.array(rows, np.int64).T for name, rows in found.items()}
 
     # --- what differs --------------------------------------------------------------------------------------------
-    def _outcome(self, run: Rerun, symbol: TensorSymbol, following: int) -> Upset | None:
+    def _outcome(self, state: LayerState, symbol: TensorSymbol, following: int) -> Upset | None:
         """Return the upset of the layer's output, or None when more than that differs and is read again."""
         home = resident(symbol, self.config)
-        if self._others_are_read(run, home, symbol, following):
+        if self._others_are_read(state, home, symbol, following):
             return None
-        chip = self._in_image_memory(run, home, symbol) if home else NO_BYTES
-        ddr = self._in_ddr(run, symbol) if symbol.address is not None else NO_BYTES
+        chip = self._in_image_memory(state, home, symbol) if home else NO_BYTES
+        ddr = self._in_ddr(state, symbol) if symbol.address is not None else NO_BYTES
         if home and symbol.address is not None and not np.array_equal(chip, ddr):
             return None  # the two copies differ, and both may be read
         wrong = chip if home else ddr
@@ -124,9 +129,9 @@ class LayerReplay(Recorder):
             return NOTHING
         return Upset({}, {symbol.name: (onnx_positions(symbol, wrong[0]), wrong[1])})
 
-    def _others_are_read(self, run: Rerun, home: View | None, symbol: TensorSymbol, following: int) -> bool:
+    def _others_are_read(self, state: LayerState, home: View | None, symbol: TensorSymbol, following: int) -> bool:
         """Whether a wrong row that is none of the output's is read after the layer."""
-        for name, (dirty, intact) in run.dirty.items():
+        for name, (dirty, intact) in state.wrong.chip.items():
             place, used = self.read_later(following, name)
             inside = home.find(dirty, self.config.image_rows)[0] if home and name == "img" else np.zeros_like(dirty) > 0
             other = np.flatnonzero(~inside & np.isin(dirty, place))
@@ -135,7 +140,9 @@ class LayerReplay(Recorder):
             keep = np.arange(differs.shape[1]) < used[np.searchsorted(place, rows)][:, None]
             if np.any(differs & keep):
                 return True
-        others = [b for b in run.flipped if run.ddr[b] != run.golden.ddr[b] and element_at(symbol, b) is None]
+        others = [
+            b for b in state.wrong.flipped if state.ddr[b] != state.golden.ddr[b] and element_at(symbol, b) is None
+        ]
         return any(self._byte_is_read(byte, following) for byte in others)
 
     def _byte_is_read(self, byte: int, following: int) -> bool:
@@ -145,11 +152,11 @@ class LayerReplay(Recorder):
         i = life.intervals
         return bool(np.any((i.owner[numbers] < following) & (i.reader[numbers] >= following)))
 
-    def _in_image_memory(self, run: Rerun, home: View, symbol: TensorSymbol) -> Ints:
+    def _in_image_memory(self, state: LayerState, home: View, symbol: TensorSymbol) -> Ints:
         """Flat places in the stored form, ascending, and masks of the output's wrong bytes on the chip, (2, n)."""
-        if "img" not in run.dirty:
+        if "img" not in state.wrong.chip:
             return NO_BYTES
-        dirty, intact = run.dirty["img"]
+        dirty, intact = state.wrong.chip["img"]
         inside, y, x, word = home.find(dirty, self.config.image_rows)
         found = (self.flat("img")[dirty] ^ intact) * inside[:, None]
         row, byte = np.nonzero(found)
@@ -159,15 +166,15 @@ class LayerReplay(Recorder):
         wrong = np.array([flat[keep], found[row, byte][keep]], np.int64)
         return wrong[:, np.argsort(wrong[0])]
 
-    def _in_ddr(self, run: Rerun, symbol: TensorSymbol) -> Ints:
+    def _in_ddr(self, state: LayerState, symbol: TensorSymbol) -> Ints:
         """Flat places in the stored form, ascending, and masks of the output's wrong bytes in DDR, (2, n)."""
         assert symbol.address is not None
-        parts = [(low, high) for low, high in (*run.saved, *((b, b + 1) for b in run.flipped)) if low < high]
-        found = [low + differing(run.ddr[low:high], run.golden.ddr[low:high]) for low, high in parts]
+        parts = [(low, high) for low, high in state.wrong.ddr() if low < high]
+        found = [low + differing(state.ddr[low:high], state.golden.ddr[low:high]) for low, high in parts]
         if not found:
             return NO_BYTES
         wrong = np.unique(np.concatenate(found))
         inside, flat = elements_at(symbol, wrong)
         order = np.argsort(flat[inside])
-        masks = run.ddr[wrong] ^ run.golden.ddr[wrong]
+        masks = state.ddr[wrong] ^ state.golden.ddr[wrong]
         return np.array([flat[inside][order], masks[inside][order]], np.int64)
