@@ -50,6 +50,16 @@ module accel_bench
   logic [5:0]                 write_count;
   logic [8*PortBytes-1:0]     write_data;
 
+  // A program's sizes stand still while it runs: taken with its start, lest the simulator look at them at every step.
+  logic [31:0] count_q, ddr_bytes_q;
+  logic [12:0] calls_q;
+
+  always_ff @(posedge clk_i iff start_i) begin
+    count_q     <= count_i;
+    ddr_bytes_q <= ddr_bytes_i;
+    calls_q     <= calls_i;
+  end
+
   accel_core #(
     .PixelParallel     (PixelParallel),
     .Channels          (Channels),
@@ -69,9 +79,9 @@ module accel_bench
     .clk_i          (clk_i),
     .rst_ni         (rst_ni),
     .start_i        (start_i),
-    .count_i        (count_i),
-    .ddr_bytes_i    (ddr_bytes_i),
-    .calls_i        (calls_i),
+    .count_i        (count_q),
+    .ddr_bytes_i    (ddr_bytes_q),
+    .calls_i        (calls_q),
     .running_o      (running_o),
     .ended_o        (ended_o),
     .trapped_o      (trapped_o),

@@ -19,7 +19,7 @@ module accel_core
   parameter int unsigned BytesPer1024Cycles = 4096,
   parameter int unsigned FetchCycles = 2,
   parameter int unsigned QueueDepth = 4,
-  parameter int unsigned BufferLatency = 0,         // 1: buffers are block RAM, one more edge per operand
+  parameter int unsigned BufferLatency = 0,         // 1: block RAM, one more edge per operand
   parameter int unsigned RequantLatency = 0,
   localparam int unsigned PortBytes = Channels > ParameterBytes ? Channels : ParameterBytes
 ) (
@@ -61,7 +61,6 @@ module accel_core
 
   localparam int unsigned WordBits = 8 * Channels;
   localparam int unsigned ImageLines = ImageGroups * ImageRows;
-  localparam int unsigned CommonBits = $bits(common_t);
   localparam int unsigned ConvEntry = $bits(compute_t) + $bits(conv_t);
   localparam int unsigned AluEntry = $bits(compute_t) + $bits(alu_t);
   localparam int unsigned PixelLog = $clog2(PixelParallel);
@@ -72,19 +71,13 @@ module accel_core
   localparam int unsigned ConvWriter = 0;
   localparam int unsigned AluWriter = 1;
 
-  // --- fetch, queues, tokens ---------------------------------------------------------------------------------------
-  logic [InstructionBits-1:0]         word;
-  common_t                            word_common;
-  logic [Engines-1:0]                 push, push_ready, head_valid, start, busy, done, present;
-  logic [Engines-1:0][Engines-1:0]    wait_mask, signal_mask, signal_q;
-  logic [$bits(transfer_t)-1:0]       load_head, save_head;
-  logic [ConvEntry-1:0]               conv_head;
-  logic [AluEntry-1:0]                alu_head;
-  logic                               idle;
-
-  assign word_common = word[CommonBits-1:0];
-  assign idle        = head_valid == '0 && busy == '0;
-  assign start       = head_valid & ~busy & present;
+  // --- fetch, queues, tokens -----------------------------------------------------------------------
+  logic [InstructionBits-1:0] word;
+  logic [Engines-1:0]         push, push_ready, start, busy, done;
+  logic                       idle;
+  transfer_t                  load_head, save_head;
+  logic [ConvEntry-1:0]       conv_head;
+  logic [AluEntry-1:0]        alu_head;
 
   accel_fetch #(
     .FetchCycles  (FetchCycles),
@@ -120,83 +113,26 @@ module accel_core
     .cycles_o      (cycles_o)
   );
 
-  accel_queue #(
-    .Width($bits(transfer_t) + 2 * Engines),
-    .Depth(QueueDepth)
-  ) load_queue (
+  accel_issue #(
+    .QueueDepth(QueueDepth)
+  ) issue (
     .clk_i       (clk_i),
     .rst_ni      (rst_ni),
-    .push_i      (push[EngineLoad]),
-    .push_ready_o(push_ready[EngineLoad]),
-    .push_data_i ({word[CommonBits+:$bits(transfer_t)], word_common.signal_mask, word_common.wait_mask}),
-    .head_valid_o(head_valid[EngineLoad]),
-    .head_o      ({load_head, signal_mask[EngineLoad], wait_mask[EngineLoad]}),
-    .pop_i       (start[EngineLoad])
+    .clear_i     (start_i),
+    .push_i      (push),
+    .push_ready_o(push_ready),
+    .word_i      (word),
+    .idle_o      (idle),
+    .load_o      (load_head),
+    .save_o      (save_head),
+    .conv_o      (conv_head),
+    .alu_o       (alu_head),
+    .start_o     (start),
+    .busy_i      (busy),
+    .done_i      (done)
   );
 
-  accel_queue #(
-    .Width($bits(transfer_t) + 2 * Engines),
-    .Depth(QueueDepth)
-  ) save_queue (
-    .clk_i       (clk_i),
-    .rst_ni      (rst_ni),
-    .push_i      (push[EngineSave]),
-    .push_ready_o(push_ready[EngineSave]),
-    .push_data_i ({word[CommonBits+:$bits(transfer_t)], word_common.signal_mask, word_common.wait_mask}),
-    .head_valid_o(head_valid[EngineSave]),
-    .head_o      ({save_head, signal_mask[EngineSave], wait_mask[EngineSave]}),
-    .pop_i       (start[EngineSave])
-  );
-
-  accel_queue #(
-    .Width(ConvEntry + 2 * Engines),
-    .Depth(QueueDepth)
-  ) conv_queue (
-    .clk_i       (clk_i),
-    .rst_ni      (rst_ni),
-    .push_i      (push[EngineConv]),
-    .push_ready_o(push_ready[EngineConv]),
-    .push_data_i ({word[CommonBits+:ConvEntry], word_common.signal_mask, word_common.wait_mask}),
-    .head_valid_o(head_valid[EngineConv]),
-    .head_o      ({conv_head, signal_mask[EngineConv], wait_mask[EngineConv]}),
-    .pop_i       (start[EngineConv])
-  );
-
-  accel_queue #(
-    .Width(AluEntry + 2 * Engines),
-    .Depth(QueueDepth)
-  ) alu_queue (
-    .clk_i       (clk_i),
-    .rst_ni      (rst_ni),
-    .push_i      (push[EngineAlu]),
-    .push_ready_o(push_ready[EngineAlu]),
-    .push_data_i ({word[CommonBits+:AluEntry], word_common.signal_mask, word_common.wait_mask}),
-    .head_valid_o(head_valid[EngineAlu]),
-    .head_o      ({alu_head, signal_mask[EngineAlu], wait_mask[EngineAlu]}),
-    .pop_i       (start[EngineAlu])
-  );
-
-  // The running instruction's tokens for others.
-  always_ff @(posedge clk_i) begin
-    for (int unsigned e = 0; e < Engines; e++) begin
-      if (start[e]) begin
-        signal_q[e] <= signal_mask[e];
-      end
-    end
-  end
-
-  accel_tokens tokens (
-    .clk_i    (clk_i),
-    .rst_ni   (rst_ni),
-    .clear_i  (start_i),
-    .wait_i   (wait_mask),
-    .present_o(present),
-    .take_i   (start),
-    .signal_i (signal_q),
-    .give_i   (done)
-  );
-
-  // --- LOAD, SAVE --------------------------------------------------------------------------------------------------
+  // --- LOAD, SAVE ----------------------------------------------------------------------------------
   logic                   load_write, save_read;
   logic [2:0]             load_memory, save_memory;
   logic [5:0]             load_lane, save_lane, save_lane_late;
@@ -260,325 +196,106 @@ module accel_core
     .buffer_data_i  (save_data)
   );
 
-  // --- CONV and ALU: loops, operands, parameters -------------------------------------------------------------------
-  localparam int unsigned ConvPhaseBits = $clog2(PixelParallel) + 1;
-  localparam int unsigned AluPhaseBits = $clog2(AluPixels) + 1;
-
-  logic [1:0]              bias_read, parameter_read;            // CONV, ALU
-  logic [1:0][13:0]        bias_row, parameter_row;
-  logic [WordBits-1:0]     bias_data;
-  logic [Channels-1:0][63:0] parameter_data;
-
+  // --- CONV, ALU -----------------------------------------------------------------------------------
+  logic [1:0]                                  bias_read, parameter_read;  // CONV, ALU
+  logic [1:0][13:0]                            bias_row, parameter_row;
+  logic [WordBits-1:0]                         bias_data;
+  logic [Channels-1:0][63:0]                   parameter_data;
+  logic                                        wgt_read, dwt_read, tab_table;
+  logic [15:0]                                 wgt_row, dwt_row;
+  logic [Channels-1:0][WordBits-1:0]           wgt_data;
+  logic [WordBits-1:0]                         dwt_data;
+  logic [AluPixels-1:0][Channels-1:0][7:0]     tab_code, tab_data;
   logic [PixelParallel-1:0]                    save_img_read, conv_img_read, alu_img_read;
   logic [PixelParallel-1:0][15:0]              conv_img_line, alu_img_line;
   logic [2:0][PixelParallel-1:0][WordBits-1:0] img_data;
   logic [1:0][PixelParallel-1:0]               img_write;
   logic [1:0][PixelParallel-1:0][15:0]         img_write_line;
   logic [1:0][PixelParallel-1:0][WordBits-1:0] img_write_data;
+  logic [PixelParallel-1:0]                    conv_store;
+  logic [AluPixels-1:0]                        alu_store;
+  logic [BankBits-1:0]                         alu_store_bank;
+  logic [15:0]                                 conv_store_line, alu_store_line;
+  logic [PixelParallel-1:0][Channels-1:0][7:0] conv_code;
+  logic [AluPixels-1:0][Channels-1:0][7:0]     alu_code;
 
-  compute_t                                    conv_ins, alu_compute;
-  alu_t                                        alu_ins, conv_alu_ins;
-  logic                                        conv_slot, conv_row_inside, conv_everywhere, conv_ragged;
-  logic [ConvPhaseBits-1:0]                    conv_phase, conv_phases_log;
-  logic signed [23:0]                          conv_column;
-  logic [8:0]                                  conv_step;
-  logic [12:0]                                 conv_columns;
-  logic [13:0]                                 conv_out_x;
-  logic [15:0]                                 conv_line, conv_pitch_x;
-  logic                                        wgt_read, conv_sum, conv_sum_start, conv_capture, conv_result;
-  logic [15:0]                                 wgt_row;
-  logic [Channels-1:0][WordBits-1:0]           wgt_data;
-  logic [PixelParallel-1:0]                    conv_store, conv_act_load;
-  logic [BankBits-1:0]                         conv_store_bank;
-  logic [15:0]                                 conv_store_line;
-  logic [PixelParallel-1:0][Channels-1:0][7:0] conv_act, conv_code;
-  logic                                        wgt_load;
-  logic signed [Channels-1:0][31:0]            conv_bias, alu_bias;
-  logic [Channels-1:0][31:0]                   conv_multiplier, alu_multiplier;
-  logic signed [Channels-1:0][7:0]             conv_exponent, alu_exponent;
-  logic signed [Channels-1:0][15:0]            conv_wgt_zero, alu_wgt_zero;
-
-  accel_sequencer #(
-    .IsAlu         (1'b0),
-    .Lanes         (PixelParallel),
+  accel_conv_engine #(
     .PixelParallel (PixelParallel),
+    .Channels      (Channels),
     .BufferLatency (BufferLatency),
     .RequantLatency(RequantLatency)
-  ) conv_sequencer (
+  ) conv (
     .clk_i           (clk_i),
     .rst_ni          (rst_ni),
     .start_i         (start[EngineConv]),
-    .instruction_i   (conv_head[$bits(compute_t)-1:0]),
-    .conv_i          (conv_head[ConvEntry-1:$bits(compute_t)]),
-    .alu_i           ('0),
+    .instruction_i   (conv_head),
     .busy_o          (busy[EngineConv]),
     .done_o          (done[EngineConv]),
-    .instruction_o   (conv_ins),
-    .alu_o           (conv_alu_ins),
     .bias_read_o     (bias_read[ConvWriter]),
     .bias_row_o      (bias_row[ConvWriter]),
+    .bias_data_i     (bias_data),
     .parameter_read_o(parameter_read[ConvWriter]),
     .parameter_row_o (parameter_row[ConvWriter]),
-    .slot_o          (conv_slot),
-    .phase_o         (conv_phase),
-    .phases_log_o    (conv_phases_log),
-    .row_inside_o    (conv_row_inside),
-    .column_o        (conv_column),
-    .step_o          (conv_step),
-    .columns_o       (conv_columns),
-    .out_x_o         (conv_out_x),
-    .line_o          (conv_line),
-    .pitch_x_o       (conv_pitch_x),
-    .everywhere_o    (conv_everywhere),
-    .ragged_o        (conv_ragged),
+    .parameter_data_i(parameter_data),
     .wgt_read_o      (wgt_read),
     .wgt_row_o       (wgt_row),
-    .sum_o           (conv_sum),
-    .sum_start_o     (conv_sum_start),
-    .capture_o       (conv_capture),
-    .result_o        (conv_result),
+    .wgt_data_i      (wgt_data),
+    .img_read_o      (conv_img_read),
+    .img_line_o      (conv_img_line),
+    .img_data_i      (img_data[ConvReader]),
     .store_o         (conv_store),
-    .store_bank_o    (conv_store_bank),
-    .store_line_o    (conv_store_line)
+    .store_line_o    (conv_store_line),
+    .store_data_o    (conv_code)
   );
 
-  accel_operands #(
-    .Lanes        (PixelParallel),
-    .PixelParallel(PixelParallel),
-    .Channels     (Channels),
-    .BufferLatency(BufferLatency)
-  ) conv_operands (
-    .clk_i       (clk_i),
-    .rst_ni      (rst_ni),
-    .slot_i      (conv_slot),
-    .phase_i     (conv_phase),
-    .phases_log_i(conv_phases_log),
-    .row_inside_i(conv_row_inside),
-    .column_i    (conv_column),
-    .step_i      (conv_step),
-    .columns_i   (conv_columns),
-    .out_x_i     (conv_out_x),
-    .out_width_i (conv_ins.out_width),
-    .line_i      (conv_line),
-    .pitch_x_i   (conv_pitch_x),
-    .everywhere_i(conv_everywhere),
-    .ragged_i    (conv_ragged),
-    .tail_i      (conv_ins.tail),
-    .x_zero_i    (conv_ins.x_zero),
-    .read_o      (conv_img_read),
-    .read_line_o (conv_img_line),
-    .read_data_i (img_data[ConvReader]),
-    .act_load_o  (conv_act_load),
-    .act_o       (conv_act)
-  );
-
-  accel_parameters #(
-    .Channels     (Channels),
-    .BufferLatency(BufferLatency)
-  ) conv_parameters (
-    .clk_i           (clk_i),
-    .rst_ni          (rst_ni),
-    .bias_read_i     (bias_read[ConvWriter]),
-    .parameter_read_i(parameter_read[ConvWriter]),
-    .bias_data_i     (bias_data),
-    .parameter_data_i(parameter_data),
-    .bias_o          (conv_bias),
-    .multiplier_o    (conv_multiplier),
-    .exponent_o      (conv_exponent),
-    .wgt_zero_o      (conv_wgt_zero)
-  );
-
-  accel_conv_datapath #(
+  accel_alu_engine #(
     .PixelParallel (PixelParallel),
-    .InputChannels (Channels),
-    .OutputChannels(Channels),
-    .RequantLatency(RequantLatency)
-  ) conv (
-    .clk_i       (clk_i),
-    .rst_ni      (rst_ni),
-    .act_load_i  (conv_act_load),
-    .act_i       (conv_act),
-    .wgt_load_i  (wgt_load),
-    .wgt_i       (wgt_data),
-    .sum_i       (conv_sum),
-    .sum_start_i (conv_sum_start),
-    .x_zero_i    (conv_ins.x_zero),
-    .wgt_zero_i  (conv_wgt_zero),
-    .capture_i   (conv_capture),
-    .shift_i     (conv_ins.shift),
-    .bias_i      (conv_bias),
-    .result_i    (conv_result),
-    .mode_i      (mode_e'(conv_ins.mode)),
-    .zero_i      (conv_ins.zero),
-    .low_i       (conv_ins.low),
-    .high_i      (conv_ins.high),
-    .multiplier_i(conv_multiplier),
-    .exponent_i  (conv_exponent),
-    .code_o      (conv_code)
-  );
-
-  logic                                    alu_slot, alu_row_inside, alu_everywhere, alu_ragged;
-  logic [AluPhaseBits-1:0]                 alu_phase, alu_phases_log;
-  logic signed [23:0]                      alu_column;
-  logic [8:0]                              alu_step;
-  logic [12:0]                             alu_columns;
-  logic [13:0]                             alu_out_x;
-  logic [15:0]                             alu_line, alu_pitch_x;
-  logic                                    dwt_read, alu_sum, alu_sum_start, alu_capture, alu_result, dwt_load;
-  logic [15:0]                             dwt_row;
-  logic [WordBits-1:0]                     dwt_data;
-  logic [AluPixels-1:0]                    alu_store, alu_act_load;
-  logic [BankBits-1:0]                     alu_store_bank;
-  logic [15:0]                             alu_store_line;
-  logic [AluPixels-1:0][Channels-1:0][7:0] alu_act, alu_code, tab_code, tab_data;
-
-  accel_sequencer #(
-    .IsAlu         (1'b1),
-    .Lanes         (AluPixels),
-    .PixelParallel (PixelParallel),
+    .Channels      (Channels),
+    .AluPixels     (AluPixels),
     .BufferLatency (BufferLatency),
     .RequantLatency(RequantLatency)
-  ) alu_sequencer (
+  ) alu (
     .clk_i           (clk_i),
     .rst_ni          (rst_ni),
     .start_i         (start[EngineAlu]),
-    .instruction_i   (alu_head[$bits(compute_t)-1:0]),
-    .conv_i          ('1),
-    .alu_i           (alu_head[AluEntry-1:$bits(compute_t)]),
+    .instruction_i   (alu_head),
     .busy_o          (busy[EngineAlu]),
     .done_o          (done[EngineAlu]),
-    .instruction_o   (alu_compute),
-    .alu_o           (alu_ins),
     .bias_read_o     (bias_read[AluWriter]),
     .bias_row_o      (bias_row[AluWriter]),
+    .bias_data_i     (bias_data),
     .parameter_read_o(parameter_read[AluWriter]),
     .parameter_row_o (parameter_row[AluWriter]),
-    .slot_o          (alu_slot),
-    .phase_o         (alu_phase),
-    .phases_log_o    (alu_phases_log),
-    .row_inside_o    (alu_row_inside),
-    .column_o        (alu_column),
-    .step_o          (alu_step),
-    .columns_o       (alu_columns),
-    .out_x_o         (alu_out_x),
-    .line_o          (alu_line),
-    .pitch_x_o       (alu_pitch_x),
-    .everywhere_o    (alu_everywhere),
-    .ragged_o        (alu_ragged),
+    .parameter_data_i(parameter_data),
     .wgt_read_o      (dwt_read),
     .wgt_row_o       (dwt_row),
-    .sum_o           (alu_sum),
-    .sum_start_o     (alu_sum_start),
-    .capture_o       (alu_capture),
-    .result_o        (alu_result),
+    .wgt_data_i      (dwt_data),
+    .tab_table_o     (tab_table),
+    .tab_code_o      (tab_code),
+    .tab_data_i      (tab_data),
+    .img_read_o      (alu_img_read),
+    .img_line_o      (alu_img_line),
+    .img_data_i      (img_data[AluReader]),
     .store_o         (alu_store),
     .store_bank_o    (alu_store_bank),
-    .store_line_o    (alu_store_line)
+    .store_line_o    (alu_store_line),
+    .store_data_o    (alu_code)
   );
 
-  accel_operands #(
-    .Lanes        (AluPixels),
-    .PixelParallel(PixelParallel),
-    .Channels     (Channels),
-    .BufferLatency(BufferLatency)
-  ) alu_operands (
-    .clk_i       (clk_i),
-    .rst_ni      (rst_ni),
-    .slot_i      (alu_slot),
-    .phase_i     (alu_phase),
-    .phases_log_i(alu_phases_log),
-    .row_inside_i(alu_row_inside),
-    .column_i    (alu_column),
-    .step_i      (alu_step),
-    .columns_i   (alu_columns),
-    .out_x_i     (alu_out_x),
-    .out_width_i (alu_compute.out_width),
-    .line_i      (alu_line),
-    .pitch_x_i   (alu_pitch_x),
-    .everywhere_i(alu_everywhere),
-    .ragged_i    (alu_ragged),
-    .tail_i      (alu_compute.tail),
-    .x_zero_i    (alu_compute.x_zero),
-    .read_o      (alu_img_read),
-    .read_line_o (alu_img_line),
-    .read_data_i (img_data[AluReader]),
-    .act_load_o  (alu_act_load),
-    .act_o       (alu_act)
-  );
-
-  accel_parameters #(
-    .Channels     (Channels),
-    .BufferLatency(BufferLatency)
-  ) alu_parameters (
-    .clk_i           (clk_i),
-    .rst_ni          (rst_ni),
-    .bias_read_i     (bias_read[AluWriter]),
-    .parameter_read_i(parameter_read[AluWriter]),
-    .bias_data_i     (bias_data),
-    .parameter_data_i(parameter_data),
-    .bias_o          (alu_bias),
-    .multiplier_o    (alu_multiplier),
-    .exponent_o      (alu_exponent),
-    .wgt_zero_o      (alu_wgt_zero)
-  );
-
-  accel_alu_datapath #(
-    .AluPixels     (AluPixels),
-    .Channels      (Channels),
-    .RequantLatency(RequantLatency)
-  ) alu (
-    .clk_i        (clk_i),
-    .rst_ni       (rst_ni),
-    .act_load_i   (alu_act_load),
-    .act_i        (alu_act),
-    .wgt_load_i   (dwt_load),
-    .wgt_i        (dwt_data),
-    .op_i         (alu_op_e'(alu_ins.op)),
-    .sum_i        (alu_sum),
-    .sum_start_i  (alu_sum_start),
-    .x_zero_i     (alu_compute.x_zero),
-    .wgt_zero_i   (alu_wgt_zero),
-    .capture_i    (alu_capture),
-    .shift_i      (alu_compute.shift),
-    .bias_i       (alu_bias),
-    .result_i     (alu_result),
-    .mode_i       (mode_e'(alu_compute.mode)),
-    .zero_i       (alu_compute.zero),
-    .low_i        (alu_compute.low),
-    .high_i       (alu_compute.high),
-    .multiplier_i (alu_multiplier),
-    .exponent_i   (alu_exponent),
-    .second_zero_i(alu_ins.second_zero),
-    .real_a_i     (alu_ins.real_a),
-    .real_b_i     (alu_ins.real_b),
-    .real_c_i     (alu_ins.real_c),
-    .tab_code_o   (tab_code),
-    .tab_i        (tab_data),
-    .code_o       (alu_code)
-  );
-
-  // --- weights and SAVE data come BufferLatency after the read -------------------------------------------------------
+  // --- SAVE data come BufferLatency after the read -------------------------------------------------
   if (BufferLatency == 0) begin : gen_now
-    assign wgt_load       = wgt_read;
-    assign dwt_load       = dwt_read;
     assign save_lane_late = save_lane;
   end else begin : gen_late
     always_ff @(posedge clk_i or negedge rst_ni) begin
       if (!rst_ni) begin
-        wgt_load       <= 1'b0;
-        dwt_load       <= 1'b0;
         save_lane_late <= '0;
-      end else begin
-        wgt_load <= wgt_read;
-        dwt_load <= dwt_read;
-        if (save_read) begin
-          save_lane_late <= save_lane;
-        end
+      end else if (save_read) begin
+        save_lane_late <= save_lane;
       end
     end
   end
 
-  // --- image ports -------------------------------------------------------------------------------------------------
+  // --- image ports ---------------------------------------------------------------------------------
   always_comb begin
     for (int unsigned b = 0; b < PixelParallel; b++) begin
       save_img_read[b] = save_read && save_lane == 6'(b);
@@ -645,13 +362,12 @@ module accel_core
     .rqp_read_i      (parameter_read),
     .rqp_row_i       (parameter_row),
     .rqp_data_o      (parameter_data),
-    .tab_table_i     (alu_compute.weight_base[0]),
+    .tab_table_i     (tab_table),
     .tab_code_i      (tab_code),
     .tab_data_o      (tab_data)
   );
 
   logic unused_outputs;
-  assign unused_outputs = ^{load_write_data, save_memory, save_buffer_data, conv_store_bank, conv_alu_ins, alu_ins,
-                            conv_ins, alu_compute, word_common, word};
+  assign unused_outputs = ^{load_write_data, save_memory, save_buffer_data};
 
 endmodule

@@ -28,10 +28,11 @@ module accel_decode
   localparam int unsigned TableRows = Tables * TableBytes;
   localparam int unsigned BiasWords = 4;      // rows of an output group's biases: OCP equals ICP
 
-  function automatic wide_t extent(input logic [15:0] base, input logic [15:0] pitch_y, input logic [15:0] pitch_x,
-                                   input logic [13:0] height, input logic [13:0] column, input logic [13:0] groups);
-    return wide_t'(base) + (wide_t'(height) - wide_t'(1)) * wide_t'(pitch_y) + wide_t'(column) * wide_t'(pitch_x)
-           + wide_t'(groups);
+  function automatic wide_t extent(input logic [15:0] base, input logic [15:0] pitch_y,
+                                   input logic [15:0] pitch_x, input logic [13:0] height,
+                                   input logic [13:0] column, input logic [13:0] groups);
+    return wide_t'(base) + (wide_t'(height) - wide_t'(1)) * wide_t'(pitch_y)
+           + wide_t'(column) * wide_t'(pitch_x) + wide_t'(groups);
   endfunction
 
   common_t   shared;
@@ -78,11 +79,14 @@ module accel_decode
       end
       default: transfer_rows = '0;
     endcase
-    transfer_high = extent(transfer.base, transfer.pitch_y, transfer.pitch_x, transfer.ny, transfer_column,
-                           transfer.nc);
-    transfer_ddr  = wide_t'(transfer.address) + (wide_t'(transfer.ny) - wide_t'(1)) * wide_t'(transfer.ddr_pitch_y)
-                    + (wide_t'(transfer.nx) - wide_t'(1)) * wide_t'(transfer.ddr_pitch_x) + wide_t'(transfer.valid);
-    transfer_ok   = transfer.ny != '0 && transfer.nx != '0 && transfer.nc != '0 && transfer.valid != '0
+    transfer_high = extent(transfer.base, transfer.pitch_y, transfer.pitch_x, transfer.ny,
+                           transfer_column, transfer.nc);
+    transfer_ddr  = wide_t'(transfer.address)
+                    + (wide_t'(transfer.ny) - wide_t'(1)) * wide_t'(transfer.ddr_pitch_y)
+                    + (wide_t'(transfer.nx) - wide_t'(1)) * wide_t'(transfer.ddr_pitch_x)
+                    + wide_t'(transfer.valid);
+    transfer_ok   = transfer.ny != '0 && transfer.nx != '0 && transfer.nc != '0
+                    && transfer.valid != '0
                     && (wide_t'(transfer.nc) - wide_t'(1)) * word_bytes < wide_t'(transfer.valid)
                     && wide_t'(transfer.valid) <= wide_t'(transfer.nc) * word_bytes
                     && transfer_high <= transfer_rows && transfer_ddr <= wide_t'(ddr_bytes_i)
@@ -110,16 +114,19 @@ module accel_decode
     out_column    = (14'(compute.out_width) - 14'd1) >> LanesLog;
     second_height = alu.broadcast ? 14'd1 : 14'(compute.out_height);
     second_column = alu.broadcast ? 14'd0 : out_column;
-    views_ok = extent(compute.in_base, compute.in_pitch_y, compute.in_pitch_x, 14'(compute.in_height),
-                      (14'(compute.in_width) - 14'd1) >> LanesLog, in_groups) <= wide_t'(ImageLines);
+    views_ok = extent(compute.in_base, compute.in_pitch_y, compute.in_pitch_x,
+                      14'(compute.in_height),
+                      (14'(compute.in_width) - 14'd1) >> LanesLog, in_groups)
+               <= wide_t'(ImageLines);
     if (!is_conv || conv.last) begin
       views_ok = views_ok && extent(compute.out_base, compute.out_pitch_y, compute.out_pitch_x,
                                     14'(compute.out_height), out_column, 14'(compute.out_groups))
                              <= wide_t'(ImageLines);
     end
     if (!is_conv && pair) begin
-      views_ok = views_ok && extent(alu.second_base, alu.second_pitch_y, alu.second_pitch_x, second_height,
-                                    second_column, 14'(compute.out_groups)) <= wide_t'(ImageLines);
+      views_ok = views_ok && extent(alu.second_base, alu.second_pitch_y, alu.second_pitch_x,
+                                    second_height, second_column, 14'(compute.out_groups))
+                             <= wide_t'(ImageLines);
     end
 
     weights = wide_t'(compute.weight_base)
@@ -131,8 +138,10 @@ module accel_decode
     end
     if (parameters) begin
       constants_ok = constants_ok
-          && wide_t'(compute.bias_base) + wide_t'(compute.out_groups) * wide_t'(BiasWords) <= wide_t'(BiasRows)
-          && wide_t'(compute.parameter_base) + wide_t'(compute.out_groups) <= wide_t'(ParameterRows);
+          && wide_t'(compute.bias_base) + wide_t'(compute.out_groups) * wide_t'(BiasWords)
+             <= wide_t'(BiasRows)
+          && wide_t'(compute.parameter_base) + wide_t'(compute.out_groups)
+             <= wide_t'(ParameterRows);
     end
 
     if (is_conv) begin
@@ -158,7 +167,8 @@ module accel_decode
       OpSave: engine_o[EngineSave] = transfer_ok && word_i[InstructionBits-1:TransferBits] == '0;
       OpConv: engine_o[EngineConv] = compute_ok && word_i[InstructionBits-1:ConvBits] == '0;
       OpAlu: engine_o[EngineAlu] = compute_ok && word_i[InstructionBits-1:AluBits] == '0;
-      OpHost: host_o = 13'(host.call) < calls_i && word_i[InstructionBits-1:CommonBits+$bits(host_t)] == '0;
+      OpHost: host_o = 13'(host.call) < calls_i
+                       && word_i[InstructionBits-1:CommonBits+$bits(host_t)] == '0;
       OpEnd: end_o = word_i[InstructionBits-1:CommonBits] == '0;
       default: engine_o = '0;
     endcase

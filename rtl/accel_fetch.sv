@@ -17,7 +17,7 @@ module accel_fetch
   input  logic                       clk_i,
   input  logic                       rst_ni,
   input  logic                       start_i,        // one edge; the next one is edge 0 of the run
-  input  logic [31:0]                count_i,        // instructions that exist; behind them nothing is fetched
+  input  logic [31:0]                count_i,        // instructions; behind them nothing is fetched
   input  logic [31:0]                ddr_bytes_i,
   input  logic [12:0]                calls_i,
   // Instruction memory: the word of number_o is there when valid, and taken at the edge of ready.
@@ -152,10 +152,8 @@ module accel_fetch
     end
   end
 
-  always_ff @(posedge clk_i) begin
-    if (take) begin
-      word_q <= ins_word_i;
-    end
+  always_ff @(posedge clk_i iff take) begin
+    word_q <= ins_word_i;
   end
 
   logic unused_fields;

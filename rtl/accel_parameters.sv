@@ -7,7 +7,7 @@ module accel_parameters #(
   input  logic                                    clk_i,
   input  logic                                    rst_ni,
   input  logic                                    bias_read_i,       // a row is read at this edge
-  input  logic                                    parameter_read_i,  // it is the last, and the parameters are read too
+  input  logic                                    parameter_read_i,  // the last, with parameters
   input  logic [8*Channels-1:0]                   bias_data_i,       // BufferLatency later
   input  logic [Channels-1:0][63:0]               parameter_data_i,  // at once
   output logic signed [Channels-1:0][31:0]        bias_o,
@@ -47,10 +47,11 @@ module accel_parameters #(
     if (last) begin
       bias_q <= {bias_data_i, staged_q};
     end
-    if (parameter_read_i) begin
-      for (int unsigned c = 0; c < Channels; c++) begin
-        entries_q[c] <= parameter_data_i[c][55:0];
-      end
+  end
+
+  always_ff @(posedge clk_i iff parameter_read_i) begin
+    for (int unsigned c = 0; c < Channels; c++) begin
+      entries_q[c] <= parameter_data_i[c][55:0];
     end
   end
 

@@ -116,7 +116,8 @@ module accel_sequencer
         zeros = 4'(b - 1);
       end
     end
-    phases_log = 32'(zeros) + LanesLog > PixelLog ? PhaseBits'(32'(zeros) + LanesLog - PixelLog) : '0;
+    phases_log = 32'(zeros) + LanesLog > PixelLog ? PhaseBits'(32'(zeros) + LanesLog - PixelLog)
+                                                  : '0;
   end
 
   // --- loops -------------------------------------------------------------------------------------------------------
@@ -126,7 +127,8 @@ module accel_sequencer
   logic [13:0]          out_x_q;
   logic [8:0]           ky_q, kx_q;
   logic [PhaseBits-1:0] phase_q, phase_last_value;
-  logic                 phase_last, in_group_last, kx_last, ky_last, x_last, y_last, group_last, tap_first, tap_last;
+  logic                 phase_last, in_group_last, kx_last, ky_last, x_last, y_last, group_last;
+  logic                 tap_first, tap_last;
   logic                 slot_end, block_end, line_end, group_end;
 
   assign phase_last_value = (PhaseBits'(1) << phases_log) - PhaseBits'(1);
@@ -180,7 +182,8 @@ module accel_sequencer
   end
 
   // --- running sums ------------------------------------------------------------------------------------------------
-  logic signed [23:0] row0_q, row_q, column0_q, column_q;   // input line and pixel; 0: of the window's first
+  // Input line and pixel; 0: of the window's first.
+  logic signed [23:0] row0_q, row_q, column0_q, column_q;
   logic [15:0]        lines0_q, lines_q, second_q;          // linear rows of the line's first pixel
   logic [15:0]        out_line_y_q, out_line_q;
   logic [15:0]        wgt_group_q, wgt_row_q;
@@ -194,11 +197,17 @@ module accel_sequencer
   assign column_first = pair ? '0 : -24'(ins.pad_left);
   assign lines_first  = pair ? ins.in_base : ins.in_base - pad_lines;
 
-  always_ff @(posedge clk_i) begin
+  logic moves;
+  assign moves = start_i || state_q == StPrelude || state_q == StSlots;
+
+  always_ff @(posedge clk_i iff start_i) begin
+    ins_q  <= instruction_i;
+    conv_q <= conv_i;
+    alu_q  <= alu_i;
+  end
+
+  always_ff @(posedge clk_i iff moves) begin
     if (start_i) begin
-      ins_q           <= instruction_i;
-      conv_q          <= conv_i;
-      alu_q           <= alu_i;
       group_q         <= '0;
       prelude_q       <= '0;
       bias_row_q      <= instruction_i.bias_base;

@@ -6,10 +6,10 @@ module accel_tokens #(
   input  logic                                                  clk_i,
   input  logic                                                  rst_ni,
   input  logic                                                  clear_i,
-  input  logic [accel_pkg::Engines-1:0][accel_pkg::Engines-1:0] wait_i,    // per engine: mask of sources
-  output logic [accel_pkg::Engines-1:0]                         present_o, // per engine: all its tokens are there
+  input  logic [accel_pkg::Engines-1:0][accel_pkg::Engines-1:0] wait_i,    // masks of sources
+  output logic [accel_pkg::Engines-1:0]                         present_o, // its tokens are there
   input  logic [accel_pkg::Engines-1:0]                         take_i,
-  input  logic [accel_pkg::Engines-1:0][accel_pkg::Engines-1:0] signal_i,  // per engine: mask of targets
+  input  logic [accel_pkg::Engines-1:0][accel_pkg::Engines-1:0] signal_i,  // masks of targets
   input  logic [accel_pkg::Engines-1:0]                         give_i
 );
 

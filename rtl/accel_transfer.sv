@@ -27,7 +27,7 @@ module accel_transfer
   output logic [31:0]               address_o,
   output logic [5:0]                count_o,
   output logic [8*PortBytes-1:0]    write_data_o,
-  input  logic                      answer_i,        // LOAD: data of the oldest request; SAVE: a write is done
+  input  logic                      answer_i,        // LOAD: data, in order; SAVE: a write is done
   input  logic [8*PortBytes-1:0]    answer_data_i,
   // Buffer: LOAD writes, SAVE reads.
   output logic                      buffer_o,
@@ -35,7 +35,7 @@ module accel_transfer
   output logic [LaneBits-1:0]       buffer_lane_o,
   output logic [15:0]               buffer_row_o,
   output logic [8*PortBytes-1:0]    buffer_data_o,
-  input  logic [8*Channels-1:0]     buffer_data_i    // SAVE: of the lane, BufferLatency after buffer_o
+  input  logic [8*Channels-1:0]     buffer_data_i    // SAVE: BufferLatency after buffer_o
 );
 
   localparam int unsigned CreditBits = $clog2(BytesPer1024Cycles) + 17;
@@ -111,14 +111,20 @@ module accel_transfer
     end
   end
 
-  always_ff @(posedge clk_i) begin
+  logic moves;
+  assign moves = start_i || step;
+
+  always_ff @(posedge clk_i iff start_i) begin
+    instruction_q <= instruction_i;
+  end
+
+  always_ff @(posedge clk_i iff moves) begin
     if (start_i) begin
-      instruction_q   <= instruction_i;
       line_address_q  <= instruction_i.address;
       pixel_address_q <= instruction_i.address;
       address_q       <= instruction_i.address;
       left_q          <= instruction_i.valid;
-    end else if (step) begin
+    end else begin
       if (!last_c) begin
         address_q <= address_q + 32'(word_bytes);
         left_q    <= left_q - 17'(word_bytes);
@@ -153,7 +159,10 @@ module accel_transfer
   assign buffer_lane_o   = lane_q;
   assign buffer_row_o    = pixel_row_q + 16'(bc_q);
 
-  always_ff @(posedge clk_i) begin
+  logic buffer_moves;
+  assign buffer_moves = buffer_start || buffer_step;
+
+  always_ff @(posedge clk_i iff buffer_moves) begin
     if (buffer_start) begin
       by_q          <= '0;
       bx_q          <= '0;
@@ -162,7 +171,7 @@ module accel_transfer
       line_row_q    <= instruction_i.base;
       pixel_row_q   <= instruction_i.base;
       buffer_left_q <= instruction_i.valid;
-    end else if (buffer_step) begin
+    end else begin
       bc_q          <= buffer_last_c ? '0 : bc_q + 14'd1;
       buffer_left_q <= buffer_last_c ? instruction_q.valid : buffer_left_q - 17'(word_bytes);
       if (buffer_last_c) begin
@@ -237,7 +246,8 @@ module accel_transfer
     // Bytes that DDR does not have are zero.
     always_comb begin
       for (int unsigned b = 0; b < PortBytes; b++) begin
-        buffer_data_o[8*b +: 8] = 17'(b) < buffer_left_q && b < 32'(word_bytes) ? answer_data_i[8*b +: 8] : 8'd0;
+        buffer_data_o[8*b +: 8] = 17'(b) < buffer_left_q && b < 32'(word_bytes)
+                                  ? answer_data_i[8*b +: 8] : 8'd0;
       end
     end
 

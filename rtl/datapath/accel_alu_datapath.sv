@@ -100,13 +100,14 @@ module accel_alu_datapath
         if (act_load_i[p]) begin
           alu_act[p][c] <= act_i[p][c];
         end
-        if (capture_i) begin
-          alu_rqa[p][c] <= requantises ? (alu_acc[p][c] << shift_i) + signed'(bias_i[c])
-                                       : alu_acc[p][c];
-        end
         if (result_i) begin
           alu_rqo[p][c] <= code;
         end
+      end
+
+      always_ff @(posedge clk_i iff capture_i) begin
+        alu_rqa[p][c] <= requantises ? (alu_acc[p][c] << shift_i) + signed'(bias_i[c])
+                                     : alu_acc[p][c];
       end
 
       accel_requant #(

@@ -93,10 +93,11 @@ module accel_conv_datapath #(
         end
       end
 
+      always_ff @(posedge clk_i iff capture_i) begin
+        pe_rqa[p][c] <= (pe_acc[p][c] << shift_i) + signed'(bias_i[c]);
+      end
+
       always_ff @(posedge clk_i) begin
-        if (capture_i) begin
-          pe_rqa[p][c] <= (pe_acc[p][c] << shift_i) + signed'(bias_i[c]);
-        end
         if (result_i) begin
           pe_rqo[p][c] <= code;
         end

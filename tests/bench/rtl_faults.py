@@ -33,7 +33,7 @@ from accel_sim.machine import MachineResult
 from accel_sim.model import import_onnx
 from accel_sim.reference import host_runner
 from accel_sim.rtl.accelerator import RtlAccelerator
-from accel_sim.rtl.build import TOP
+from accel_sim.rtl.harness import TOP
 from accel_sim.rtl.injection import RtlInjector
 from tests.conformance.hardware_faults import done
 from tests.generators import random_graph

