@@ -10,10 +10,11 @@ from typing import Final
 from accel_sim.errors import AccelSimError
 from onnx_models.paper.campaigns import run
 from onnx_models.paper.campaigns.pictures import Folder
-from onnx_models.paper.models import build
+from onnx_models.paper.models import build, compare
 from onnx_models.paper.recipe import ACTIVATIONS, QUANTISED_VERSIONS, SCHEMES, VERSIONS, Recipe
+from onnx_models.paper.retrained import read_recovery, read_retraining, retraining_is_whole
 
-STEPS: Final = ("models", "float", "int8", "limits", "buffers", "record", "page")
+STEPS: Final = ("models", "controls", "float", "int8", "limits", "buffers", "record", "page")
 SIZES: Final = ("full", "quick", "miniature")
 
 
@@ -44,13 +45,15 @@ def recipe_of(options: argparse.Namespace) -> Recipe:
     ValueError
         A number is out of range; the message names the option.
     """
-    for name in ("images", "faults"):
+    for name in ("images", "faults", "filters"):
         value = getattr(options, name)
         if value is not None and value < 1:
             raise ValueError(f"--{name} is {value}: it must be 1 or more")
     if options.margin is not None and not (math.isfinite(options.margin) and 0 < options.margin < 1):
         raise ValueError(f"--margin is {options.margin}: it must lie between 0 and 1, for instance 0.025")
-    given = {"dataset": options.dataset, "images": options.images, "per_set": options.faults}
+    given = {
+        "dataset": options.dataset, "filters": options.filters, "images": options.images, "per_set": options.faults,
+    }  # fmt: skip
     recipe: Recipe = getattr(Recipe, options.size)()
     return dataclasses.replace(recipe, **{key: value for key, value in given.items() if value is not None})
 
@@ -64,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--folder", type=Path, default=Path("build/paper"), help="models and results (build/paper)")
     parser.add_argument("--out", type=Path, help="folder of page, figures and data (docs; FOLDER/report unless full)")
     parser.add_argument("--dataset", type=Path, help="folder HSIDrive20 of HSI-Drive v2.0 in place of synthetic scenes")
+    parser.add_argument("--filters", type=int, help="channels of the finest level (full: 16; the paper: 32)")
     parser.add_argument("--images", type=int, help="test pictures that the faults are judged on")
     parser.add_argument("--faults", type=int, help="faults per kind of parameter (the paper: 1550)")
     parser.add_argument("--margin", type=float, help="instead: margin of error at 95 %% per kind, such as 0.025")
@@ -79,8 +83,13 @@ def _run(step: str, folder: Folder, out: Path, options: argparse.Namespace) -> N
     if step == "models":
         if missing(folder) or folder.records()["recipe_key"] != folder.recipe.models_key():
             build(folder.path, folder.recipe)
+    elif step == "controls":
+        whole = retraining_is_whole(read_retraining(folder.path), folder.recipe)
+        if not whole or read_recovery(folder.path) is None:
+            compare(folder.path, folder.recipe)
     elif step == "float":
         run.floats(folder, options.margin, _say)
+        run.repeated(folder, options.margin, _say)
     elif step == "int8":
         run.integers(folder, options.margin, _say)
     elif step == "limits":
@@ -96,10 +105,12 @@ def _run(step: str, folder: Folder, out: Path, options: argparse.Namespace) -> N
 
 
 def _record(folder: Folder, out: Path, options: argparse.Namespace) -> None:
+    from onnx_models.paper.models.tables import write_tables
     from onnx_models.paper.report.record import gather, write_cells, write_record
 
     data = out / "measurements" / "paper"
     write_record(data, gather(folder, command_of(options), options.margin, _say))
+    write_tables(folder.path, data / "models")
     quiet = lambda line: None  # noqa: E731
     write_cells(data / "float_cells.csv", run.floats(folder, options.margin, quiet).values())
     write_cells(data / "int8_cells.csv", run.integers(folder, options.margin, quiet).values())
@@ -112,7 +123,7 @@ def command_of(options: argparse.Namespace) -> str:
         words.append(f"--size {options.size}")
     words += [
         f"--{name} {getattr(options, name)}"
-        for name in ("images", "faults", "margin", "dataset")
+        for name in ("filters", "images", "faults", "margin", "dataset")
         if getattr(options, name) is not None
     ]
     return " ".join(words)

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from onnx_models.hsi.hsi_drive import crop, network_input, read_split
+from onnx_models.hsi.hsi_drive import network_input, read_split, reduced
 from onnx_models.hsi.sensor import normalise
 from onnx_models.paper.recipe import Recipe
 from onnx_models.scene_store import stored_scenes
@@ -105,6 +105,7 @@ def _dataset_split(recipe: Recipe, name: str, count: int) -> Split:
     size = recipe.height, recipe.width
     images, labels = [], []
     for sample in islice(read_split(recipe.dataset, name), count):
-        images.append(network_input(sample.cube, *size))
-        labels.append(crop(sample.labels, *size))
+        cube, classes = reduced(sample.cube, sample.labels, *size)
+        images.append(network_input(cube, *size))
+        labels.append(classes)
     return Split(np.stack(images), np.stack(labels))

@@ -11,7 +11,7 @@ VERSIONS: Final = ("original", "pruned1", "pruned2")
 SCHEMES: Final = ("tflite", "dpu")
 QUANTISED_VERSIONS: Final = ("original", "pruned2")
 
-_CAMPAIGN_ONLY: Final = ("per_set", "images")
+_BESIDE_THE_MODELS: Final = ("per_set", "images", "repeats")
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,8 @@ class Recipe:
         Faults per parameter set of the campaigns (the paper: 1550).
     images
         Test pictures that the campaigns strike.
+    repeats
+        Further seeds that the originals are trained from, for the spread of their scores.
     dataset
         Folder `HSIDrive20` of HSI-Drive v2.0 in its Python form; None for synthetic scenes.
 
@@ -107,6 +109,7 @@ class Recipe:
     bfloat16: bool = True
     per_set: int = 1550
     images: int = 4
+    repeats: int = 2
     dataset: Path | None = None
 
     def __post_init__(self) -> None:
@@ -135,7 +138,7 @@ class Recipe:
         return cls(
             filters=8, height=32, width=64, schedules=_schedules((10, 4), (20, 6)), train_scenes=160,
             validation_scenes=24, test_scenes=32, calibration_scenes=32, sensitivity_scenes=16, tuning_steps=40,
-            per_set=100, images=2,
+            per_set=100, images=2, repeats=1,
         )  # fmt: skip
 
     @classmethod
@@ -144,7 +147,7 @@ class Recipe:
         return cls(
             filters=6, levels=2, height=16, width=32, schedules=_schedules((6, 2), (6, 2)), train_scenes=24,
             validation_scenes=6, test_scenes=6, calibration_scenes=8, sensitivity_scenes=4, batch=4, tuning_steps=10,
-            per_set=8, images=1,
+            per_set=8, images=1, repeats=1,
         )  # fmt: skip
 
     @classmethod
@@ -164,6 +167,6 @@ class Recipe:
         return values
 
     def models_key(self) -> str:
-        """Return a hash of what the models depend on; sample sizes of campaigns are left out."""
-        values = {key: value for key, value in self.plain().items() if key not in _CAMPAIGN_ONLY}
+        """Return a hash of what the models depend on; what is done with them afterwards is left out."""
+        values = {key: value for key, value in self.plain().items() if key not in _BESIDE_THE_MODELS}
         return hashlib.sha256(repr(sorted(values.items())).encode()).hexdigest()[:16]

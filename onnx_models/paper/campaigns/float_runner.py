@@ -20,6 +20,8 @@ from onnx_models.paper.campaigns.network import Network
 
 MASKED, TOLERABLE, CRITICAL, NAN, INF = "masked", "tolerable", "critical", "nan", "inf"
 OUTCOMES: Final = (MASKED, TOLERABLE, CRITICAL, NAN, INF)
+SAMPLED: Final = 251
+"""Step of the first look at two arrays."""
 F32 = NDArray[np.float32]
 Array = NDArray[Any]
 
@@ -109,11 +111,16 @@ class FloatRunner:
         """Make the golden run."""
         network = self.network
         self.golden: dict[str, F32] = {network.input: images}
-        for piece, session in zip(network.pieces, self.sessions, strict=True):
-            found = session.run(list(piece.outputs), {name: self.golden[name] for name in piece.inputs})
-            self.golden |= dict(zip(piece.outputs, found, strict=True))
+        for number, piece in enumerate(network.pieces):
+            self.golden |= dict(zip(piece.outputs, self.piece(number), strict=True))
         self.logits = self.golden[network.output]
         self.classes = self.logits.argmax(axis=1)
+
+    def piece(self, number: int) -> list[F32]:
+        """Return the outputs of one piece without a fault, computed from its golden inputs."""
+        piece = self.network.pieces[number]
+        feed = {name: self.golden[name] for name in piece.inputs}
+        return [np.asarray(value) for value in self.sessions[number].run(list(piece.outputs), feed)]
 
     def run(self, flip: Flip) -> F32:
         """Return the logits of a faulty run; the golden array itself when nothing has changed.
@@ -173,7 +180,9 @@ class FloatRunner:
 
 def same_bits(a: F32, b: F32) -> bool:
     """Whether two float32 arrays of one shape hold the same bits (NaN included, -0 is not 0)."""
-    return bool(np.array_equal(a.view(np.uint32), b.view(np.uint32)))
+    x, y = a.reshape(-1).view(np.uint32), b.reshape(-1).view(np.uint32)
+    # Most arrays that differ do so in many places: some values, of every channel, tell before all are read.
+    return not (x[::SAMPLED] != y[::SAMPLED]).any() and bool(np.array_equal(x, y))
 
 
 def judged(golden: F32, classes: Array, logits: F32) -> tuple[str, float, float, float]:

@@ -12,6 +12,8 @@ from onnx_models.paper.campaigns.pictures import Folder, float_names, int8_names
 from onnx_models.paper.campaigns.speed import Speed, measure
 from onnx_models.paper.mitigations.clipping import POLICIES
 from onnx_models.paper.mitigations.limits_campaign import run_limited
+from onnx_models.paper.recipe import ACTIVATIONS
+from onnx_models.paper.retrained import repeat_folder, repeat_seeds
 
 Say = Callable[[str], None]
 
@@ -24,6 +26,30 @@ def floats(folder: Folder, margin: float | None, say: Say) -> dict[str, Campaign
             folder.model(name), folder.struck, folder.rows(name), seed=folder.recipe.seed,
             per_set=None if margin else folder.recipe.per_set, margin=margin, report=_counter(name, say),
         )  # fmt: skip
+    return found
+
+
+def repeated(folder: Folder, margin: float | None, say: Say) -> dict[tuple[str, int], Campaign]:
+    """Strike the originals of other seeds that are there with a quarter of the faults, drawn as for the first ones.
+
+    Returns
+    -------
+    dict
+        (activation function, seed of the training) to campaign.
+    """
+    found, recipe = {}, folder.recipe
+    for activation in ACTIVATIONS:
+        for seed in repeat_seeds(recipe):
+            name = f"{activation}-original"
+            path, label = repeat_folder(folder.path, seed) / f"{name}.onnx", f"{name}-seed{seed}"
+            if not path.exists():
+                say(f"{label}: not there yet")
+                continue
+            found[activation, seed] = run_float(
+                path, folder.struck, folder.rows(label), seed=recipe.seed,
+                per_set=None if margin else max(1, recipe.per_set // 4),
+                margin=min(2 * margin, 0.99) if margin else None, report=_counter(label, say),
+            )  # fmt: skip
     return found
 
 

@@ -1,7 +1,7 @@
 """The paper's networks: trained, pruned twice, exported as float32 and quantised in two schemes.
 
-`build` makes them all in a folder. torch, torch-pruning and the scene generator (the `[train]` extra) are imported
-when it is called.
+`build` makes them all in a folder, `compare` what they are compared with. torch, torch-pruning and the scene generator
+(the `[train]` extra) are imported when they are called.
 """
 
 import sys
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from onnx_models.paper.recipe import Recipe
 
-__all__ = ["MissingExtraError", "build"]
+__all__ = ["MissingExtraError", "build", "compare"]
 
 
 class MissingExtraError(ImportError):
@@ -50,6 +50,32 @@ def build(folder: Path, recipe: Recipe, report: Callable[[str], None] | None = N
     except ImportError as error:
         raise MissingExtraError(f"the networks need {error.name}: pip install 'accel_sim[train]'") from error
     make_all(folder, recipe, report or _to_stderr)
+
+
+def compare(folder: Path, recipe: Recipe, report: Callable[[str], None] | None = None) -> None:
+    """Make what the networks of a finished build are compared with; it goes on where it was stopped.
+
+    Writes ``recovery.json`` (see `onnx_models.paper.models.recovery`) and ``retraining.json`` (see `retraining`).
+
+    Parameters
+    ----------
+    folder, recipe, report
+        As for `build`.
+
+    Raises
+    ------
+    MissingExtraError
+        If the `[train]` extra is not installed.
+    ValueError
+        If the folder lacks a network or holds those of another recipe.
+    """
+    try:
+        from onnx_models.paper.models.recovery import recover
+        from onnx_models.paper.models.retraining import retrain
+    except ImportError as error:
+        raise MissingExtraError(f"the controls need {error.name}: pip install 'accel_sim[train]'") from error
+    recover(folder, recipe, report or _to_stderr)
+    retrain(folder, recipe, report or _to_stderr)
 
 
 def _to_stderr(line: str) -> None:

@@ -31,7 +31,7 @@ def make_original(shop: Workshop, activation: str) -> None:
     if shop.record(name) is not None:
         return
     model = untrained(shop.recipe, activation)
-    plan = _plan(shop.recipe, activation, shop.recipe.schedule(activation).epochs, 1.0)
+    plan = plan_of(shop.recipe, activation, shop.recipe.schedule(activation).epochs, 1.0)
     seconds = train(model, shop.pictures.training, plan, shop.work / f"{name}.checkpoint", name, shop.report)
     _finish(shop, name, activation, model, seconds, {})
 
@@ -50,7 +50,7 @@ def make_pruned(shop: Workshop, activation: str, version: str) -> None:
     widths = choose_widths(recipe.levels, widths_of(before), curves, target, pixels)
     model = prune(before, widths)
     untuned = score(model, shop.pictures.test)
-    plan = _plan(recipe, activation, schedule.fine_tuning_epochs, FINE_TUNING_RATE)
+    plan = plan_of(recipe, activation, schedule.fine_tuning_epochs, FINE_TUNING_RATE)
     seconds = train(model, shop.pictures.training, plan, shop.work / f"{name}.checkpoint", name, shop.report)
     old, new = (count(recipe.levels, w, pixels).operations for w in (widths_of(before), widths))
     pruning = {
@@ -89,7 +89,8 @@ def rule(original: Mapping[str, float], pruned: Mapping[str, float]) -> dict[str
     return {"lost_points": lost, "within_1_5_points": within, "above_the_floors": above, "valid": within and above}
 
 
-def _plan(recipe: Recipe, activation: str, epochs: int, rate: float) -> Plan:
+def plan_of(recipe: Recipe, activation: str, epochs: int, rate: float) -> Plan:
+    """Return the training of so many epochs at a share of the activation function's peak rate."""
     return Plan(
         epochs=epochs,
         batch=recipe.batch,

@@ -26,7 +26,7 @@ def make_int8(shop: Workshop, activation: str, version: str, scheme_name: str) -
     model = shop.weights(source, activation)
     calibration = shop.pictures.training.first(recipe.calibration_scenes)
     network = quantise(model, calibration, scheme, recipe.seed)
-    plain = _scores(shop, network)
+    plain = scores(shop, network)
     record: dict[str, Any] = {
         "activation": activation,
         "version": version,
@@ -40,7 +40,7 @@ def make_int8(shop: Workshop, activation: str, version: str, scheme_name: str) -
     if lost > recipe.tuned_from_points:
         shop.report(f"{name}: loses {lost:.2f} points, fast fine-tuning")
         tuned = fine_tune(model, network, calibration, scheme, recipe.tuning_steps, recipe.seed, shop.report)
-        better = _scores(shop, tuned)
+        better = scores(shop, tuned)
         left = worst_drop(float_record["iou_validation"], better["iou_validation"])
         record["fast_fine_tuning"] = {
             "lost_points_before": lost,
@@ -57,7 +57,8 @@ def make_int8(shop: Workshop, activation: str, version: str, scheme_name: str) -
     shop.report(f"{name}: IoU {record['iou']}, lost {record['drop_points']}")
 
 
-def _scores(shop: Workshop, network: Quantised) -> dict[str, dict[str, float]]:
+def scores(shop: Workshop, network: Quantised) -> dict[str, dict[str, float]]:
+    """Return the IoU of a quantised network on the test pictures, `iou`, and the others, `iou_validation`."""
     data = to_qdq_onnx(network, "trial", shop.recipe.height, shop.recipe.width).SerializeToString()
 
     def of(split: Split) -> dict[str, float]:

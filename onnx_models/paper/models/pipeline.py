@@ -3,18 +3,15 @@
 import json
 import platform
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-import torch
-
 from onnx_models.paper.data import SCENE_SEEDS, SYNTHETIC, load_pictures
 from onnx_models.paper.models.float_networks import make_original, make_pruned
 from onnx_models.paper.models.int8_networks import make_int8
-from onnx_models.paper.models.workshop import Workshop, claim, write_pictures, write_text
+from onnx_models.paper.models.workshop import Workshop, claim, one_thread, write_pictures, write_text
 from onnx_models.paper.recipe import ACTIVATIONS, QUANTISED_VERSIONS, SCHEMES, VERSIONS, Recipe
 
 PACKAGES: Final = ("torch", "torch-pruning", "numpy", "scipy", "onnx", "onnxruntime", "earthlib", "pvlib")
@@ -23,7 +20,7 @@ PACKAGES: Final = ("torch", "torch-pruning", "numpy", "scipy", "onnx", "onnxrunt
 def make_all(folder: Path, recipe: Recipe, report: Callable[[str], None]) -> None:
     """Make what is not there yet; see `onnx_models.paper.models.build`."""
     claim(folder, recipe)
-    with _one_thread():
+    with one_thread():
         shop = Workshop(folder, recipe, load_pictures(recipe, folder / "scenes", report), report)
         write_pictures(folder / "calibration.npz", shop.pictures.training.first(recipe.calibration_scenes))
         write_pictures(folder / "test.npz", shop.pictures.test)
@@ -47,17 +44,6 @@ def _steps(shop: Workshop) -> Iterator[Callable[[], None]]:
 def _quantise(shop: Workshop, activation: str, version_name: str) -> None:
     for scheme in SCHEMES:
         make_int8(shop, activation, version_name, scheme)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """One thread of torch: sums do not depend on the machine's number of cores, which may be shared."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _write_summary(shop: Workshop) -> None:

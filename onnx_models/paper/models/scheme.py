@@ -120,12 +120,23 @@ def power_of_two(values: Floats) -> np.float32:
     float32. Exponents from the one without saturation to `_FINER` below it are tried.
     """
     real = np.asarray(values, np.float64).ravel()
-    largest = float(np.abs(real).max()) if real.size else 0.0
-    if largest == 0.0:
-        return np.float32(2.0**-7)
-    top = int(np.ceil(np.log2(largest / 127)))
+    if not real.any():
+        return smallest_power_of_two(real)
+    top = round(float(np.log2(smallest_power_of_two(real))))
     errors = {}
     for exponent in range(top - _FINER, top + 1):
         step = 2.0**exponent
         errors[exponent] = float(np.mean((np.clip(np.rint(real / step), -128, 127) * step - real) ** 2))
     return np.float32(2.0 ** min(errors, key=lambda exponent: errors[exponent]))
+
+
+def smallest_power_of_two(values: Floats) -> np.float32:
+    """Return the smallest power of two with which no value saturates as a symmetric int8 code; 2^-7 for zeros.
+
+    Parameters
+    ----------
+    values
+        Real values, float, any shape.
+    """
+    largest = float(np.abs(np.asarray(values, np.float64)).max()) if values.size else 0.0
+    return np.float32(2.0 ** int(np.ceil(np.log2(largest / 127)))) if largest else np.float32(2.0**-7)

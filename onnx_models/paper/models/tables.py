@@ -1,14 +1,16 @@
-"""Tables of a build: ``python -m onnx_models.paper.models.tables FOLDER OUT`` writes CSV files and ``models.json``."""
+"""Tables of a build: ``python -m onnx_models.paper.models.tables FOLDER OUT`` writes CSV files and its JSON files."""
 
 import argparse
 import csv
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from onnx_models.hsi.bands import CLASSES
+from onnx_models.paper.retrained import RECOVERY, RETRAINING
 
 SCORES: Final = (*CLASSES, "global", "weighted")
 Record = Mapping[str, Any]
@@ -33,7 +35,9 @@ def write_tables(folder: Path, out: Path) -> None:
         Folder of a build, with `models.json`.
     out
         Gets `models.json` (all there is), `float_networks.csv` (the paper's Tables I and II), `pruning_by_layer.csv`
-        (its Fig. 1), `sensitivity.csv` and `int8_networks.csv` (its Table III, and what fast fine-tuning recovers).
+        (its Fig. 1), `sensitivity.csv` and `int8_networks.csv` (its Table III, and what fast fine-tuning recovers);
+        where they are made, `retraining.json` and `recovery.json`, too, as `trainings.csv` (controls and other seeds)
+        and `recovery.csv` (settings of quantisation that lose more).
     """
     out.mkdir(parents=True, exist_ok=True)
     summary = json.loads((folder / "models.json").read_text(encoding="utf-8"))
@@ -44,6 +48,42 @@ def write_tables(folder: Path, out: Path) -> None:
     _write(out / "sensitivity.csv", [row for model in models for row in _sensitivity_rows(model)])
     int8 = [(model, one) for model in models for one in model["int8"].values()]
     _write(out / "int8_networks.csv", [_int8_row(model, one) for model, one in int8])
+    for name, table, rows_of in (
+        (RETRAINING, "trainings", partial(_training_rows, summary)),
+        (RECOVERY, "recovery", _recovery_rows),
+    ):
+        if (folder / name).exists():
+            text = (folder / name).read_text(encoding="utf-8")
+            _put(out / name, text)
+            _write(out / f"{table}.csv", list(rows_of(json.loads(text))))
+
+
+def _training_rows(summary: Record, found: Record) -> Iterable[dict[str, Any]]:
+    """Yield the unpruned controls, and the originals of other seeds."""
+    own = summary["recipe"]["seed"]
+    for entry in [*(control for each in found["controls"].values() for control in each), *found["repeats"]]:
+        yield {
+            "network": entry.get("name", f"{entry['activation']}-original"),
+            "seed": entry.get("seed", own),
+            "control_of": entry.get("control_of"),
+            "epochs_more_than_the_original": entry.get("extra_epochs", 0),
+            **{f"iou_{key}": entry["iou"][key] for key in SCORES},
+            "training_seconds": entry["training_seconds"],
+        }
+
+
+def _recovery_rows(found: Sequence[Record]) -> Iterable[dict[str, Any]]:
+    """Yield a row per network and setting; without scores after fine-tuning where little was lost."""
+    for case in found:
+        left = case["left_points"] or {}
+        yield {
+            "network": case["network"],
+            "setting": case["setting"],
+            "lost_validation_points": case["lost_validation_points"],
+            **{f"iou_{key}": (case["iou_tuned"] or case["iou_plain"])[key] for key in SCORES},
+            **{f"lost_without_tuning_{key}": case["lost_points"][key] for key in SCORES},
+            **{f"lost_with_tuning_{key}": left.get(key) for key in SCORES},
+        }
 
 
 def _float_row(model: Record) -> dict[str, Any]:

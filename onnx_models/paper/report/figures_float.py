@@ -17,6 +17,7 @@ from onnx_models.paper.report.style import (
     SET_TITLE,
     activation_keys,
     bars,
+    from_zero,
     interval,
 )
 
@@ -36,8 +37,10 @@ def pruning_ratios(record: Record) -> Figure:
             range(len(ratios)), list(ratios.values()), MARKER[activation], linestyle="-", linewidth=0.8,
             color=COLOUR[activation], markersize=4.5, label=TITLE[activation],
         )  # fmt: skip
-        axes.set_xticks(range(len(ratios)), list(ratios), rotation=70, fontsize=7.5)
-    axes.set_ylim(0, 1)
+        axes.set_xticks(
+            range(len(ratios)), list(ratios), rotation=60, fontsize=7.5, ha="right", rotation_mode="anchor"
+        )  # fmt: skip
+    from_zero(axes, 1.0)
     axes.set_ylabel("share of channels removed")
     figure.legend(handles=activation_keys(), loc="outside lower center", ncols=3)
     return figure
@@ -55,7 +58,7 @@ def bits(record: Record, model: str = "relu-original") -> Figure:
             axes.plot(x, 100 * e["best"], "o", color=COLOUR["relu"], markersize=4)
         axes.set_title(SET_TITLE[kind])
         axes.set_xticks(range(len(BITS)), BIT_NAMES, fontsize=7.5)
-        axes.set_ylim(0, 100)
+        from_zero(axes, 100)
     for axes in (grid[0], grid[3]):
         axes.set_ylabel(RATE)
     figure.supxlabel("flipped bit (30 to 23: exponent, 22-0: mantissa)", fontsize=9)
@@ -113,7 +116,7 @@ def near_one(record: Record, version: str) -> Figure:
             axes.plot(x, 100 * (e["best"] - t["ratio_1_2"]), MARKER[activation], color=colour, markersize=3.5)
         axes.axhline(0, color="#555555", linewidth=0.6)
         _mark_sets(axes, tensors)
-        axes.set_ylabel("%")
+        axes.set_ylabel(RATE)
         axes.set_ylim(-45, 104)
         axes.text(0.004, 0.03, TITLE[activation], transform=axes.transAxes, color=COLOUR[activation])
     keys = [

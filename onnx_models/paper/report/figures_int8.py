@@ -11,7 +11,7 @@ from onnx_models.paper.recipe import ACTIVATIONS, SCHEMES
 from onnx_models.paper.report.claims import TITLE, int8s
 from onnx_models.paper.report.claims_int8 import SCHEME
 from onnx_models.paper.report.figures_float import RATE
-from onnx_models.paper.report.style import COLOUR, MARKER, activation_keys, bars, interval
+from onnx_models.paper.report.style import COLOUR, MARKER, activation_keys, bars, from_zero, interval, plain_ticks
 
 Record = Mapping[str, Any]
 KINDS: Final = ("weight", "bias")
@@ -31,8 +31,10 @@ def bits(record: Record, activation: str = "relu") -> Figure:
                 axes.plot(int(bit), 100 * e["best"], MARKER[activation], color=COLOUR[activation], markersize=4)
             axes.set_xlim(len(found) - 0.4, -0.6)
             axes.set_title(f"{SCHEME[scheme]}: {KIND_TITLE[kind]}")
-            axes.set_ylim(bottom=0)
         row[0].set_ylabel(RATE)
+    for axes, kind in zip(grid[0], KINDS, strict=True):  # a column has one scale
+        of = [int8s(record, scheme)[activation]["set_bits"][kind] for scheme in SCHEMES]
+        from_zero(axes, 100 * max(e["high"] for found in of for e in found.values()))
     for axes in grid[1]:
         axes.set_xlabel("flipped bit (highest: sign)")
     return figure
@@ -79,10 +81,13 @@ def exposure(record: Record) -> Figure:
     buffers.set_xticks(range(2), ["original\nint8", "pruned\nint8"], fontsize=7.5)
     for axes in (product, buffers):
         axes.set_yscale("log")
-    rate.set_ylim(bottom=0)
-    rate.set_title("error per upset of a parameter bit, %")
-    product.set_title("times bits, always resident, Mbit")
-    buffers.set_title("live buffer bits, Mbit")
+        plain_ticks(axes.yaxis)
+    for axes in (rate, product, buffers):
+        axes.margins(x=0.08)
+    from_zero(rate, 100.0)
+    rate.set_title("upsets with a wrong pixel, %")
+    product.set_title("critical parameter bits, Mbit")
+    buffers.set_title("critical live\nbuffer bits, Mbit")
     figure.legend(handles=activation_keys(), loc="outside lower center", ncols=3)
     return figure
 
@@ -109,7 +114,7 @@ def protection(record: Record) -> Figure:
                 axes.plot(x + shift, 100 * e["best"], MARKER[activation], color=COLOUR[activation], markersize=4.5)
         axes.set_xticks(range(len(POLICY)), list(POLICY.values()), fontsize=7.5)
         axes.set_title(title)
-        axes.set_ylim(bottom=0)
+    from_zero(grid[0], 100 * max(p["limits"]["none"]["all"]["error"]["high"] for p in record["protection"].values()))
     grid[0].set_ylabel(RATE)
     figure.legend(handles=activation_keys(), loc="outside lower center", ncols=3)
     return figure
@@ -133,6 +138,7 @@ def throughput(record: Record) -> Figure:
     axes.set_yticks(range(len(rows)), names)
     axes.invert_yaxis()
     axes.set_xscale("log")
+    plain_ticks(axes.xaxis)
     axes.grid(axis="x", color="#e4e4e4")
     axes.set_xlabel("pictures per second")
     keys = [

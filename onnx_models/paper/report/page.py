@@ -12,7 +12,8 @@ from onnx_models.paper.report.answers import beyond, protection_answer
 from onnx_models.paper.report.claims import NOT, PARTLY, REPRODUCED, UNTESTED, Claim
 from onnx_models.paper.report.record import NAME, read_record
 from onnx_models.paper.report.style import STYLE, save
-from onnx_models.paper.report.wording import LIMITS, host_time, introduction, method
+from onnx_models.paper.report.trainings import seeds_of
+from onnx_models.paper.report.wording import fine_tuning, host_time, introduction, method, not_covered, retrained
 
 Record = Mapping[str, Any]
 FIGURES: Final = "figures/paper"
@@ -56,6 +57,10 @@ def render(record: Record) -> str:
         "## Claims", tables.claims(found),
         "## Networks", "Tables I and III of the paper: intersection over union in percent.", tables.accuracy(record),
         "Table II:", tables.sizes(record),
+        *([retrained(), tables.controls(record)] if record.get("retraining") else []),
+        *(["The originals, from every seed; error rates with 95 % limits (other seeds: a quarter of the faults):",
+           tables.other_trainings(record)] if len(seeds_of(record)) > 1 else []),
+        *([fine_tuning(record), tables.recovery(record)] if record.get("recovery") else []),
         _figure("fig1_pruning", "Share of channels removed from every layer (the paper's Fig. 1)"),
         "## Float networks",
         "Error rate: mean share of pixels whose class changes or is NaN, with 95 % limits. Every tensor of parameters "
@@ -63,13 +68,16 @@ def render(record: Record) -> str:
         "a stored bit* is another sample, drawn from all bits of all tensors alike, which is what radiation does.",
         tables.float_rates(record),
         _figure("fig2_bits", "ReLU, original: error rate by flipped bit, mean over layers (Fig. 2)"),
-        _figure("fig2_layers", "ReLU, original: error rate of every layer and bit (Fig. 2)"),
+        _figure("fig2_layers", "ReLU, original: error rate of every layer and bit (Fig. 2); white: no batch "
+                "normalisation there; limits in float_cells.csv"),
         _figure("fig3_original", "Mean error rates of the originals (Fig. 3)"),
         _figure("fig4_original_near_one",
                 "Originals: error rate of bit 30 by tensor, layers from input to output (Fig. 4); grey: centre of the "
                 "U"),
         _figure("fig5_pruned", "Mean error rates of the pruned networks (Fig. 5)"),
         _figure("fig6_pruned_near_one", "Pruned networks: as Fig. 4 (Fig. 6)"),
+        "Share of values with 1 <= |x| < 2 in percent, which flipping bit 30 turns into NaN or infinity, and the error "
+        "rate of bit 30; means over the tensors of a kind:", tables.near_one(record),
         "By bit, and by place in the U (outer: first level and head; centre: base and deepest levels):",
         tables.bit_rates(record),
         "## Int8 networks", tables.int8_rates(record),
@@ -78,11 +86,13 @@ def render(record: Record) -> str:
         "## Deployment", host_time(record), tables.deployment(record),
         _figure("table4_throughput", "Frame rates, estimated and measured (Table IV)"),
         "## Beyond the paper: what an upset does times how often it comes", beyond(record), tables.exposure(record),
-        tables.buffers(record), _figure("exposure", "Error rate per upset, and its product with exposed bits"),
+        tables.buffers(record),
+        _figure("exposure", "Share of upsets with a wrong pixel, and its product with exposed bits, in a memory and in "
+                "the accelerator's buffers"),
         "## Beyond the paper: protection", protection_answer(record), tables.protection(record), tables.secded(record),
         _figure("protection", "Error rates of float networks with and without protection, same faults"),
         "## How it was computed", method(record),
-        "## What it does not cover", LIMITS,
+        "## What it does not cover", not_covered(record),
         "## Once more", _again(record),
     ]  # fmt: skip
     return "\n\n".join(parts) + "\n"

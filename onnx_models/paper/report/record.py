@@ -14,15 +14,16 @@ from typing import Any, Final
 import onnx
 
 from onnx_models.paper.campaigns import run
-from onnx_models.paper.campaigns.estimates import by_cell, samples
+from onnx_models.paper.campaigns.estimates import by_cell, mean, pick, samples
 from onnx_models.paper.campaigns.float_campaign import Campaign
 from onnx_models.paper.campaigns.network import read_network
 from onnx_models.paper.campaigns.pictures import Folder
-from onnx_models.paper.campaigns.summary import float_summary, name_of, summary
+from onnx_models.paper.campaigns.summary import float_summary, means, name_of, summary, upsets
 from onnx_models.paper.mitigations.effects import comparisons, fault_free, mantissa_effect, secded_biases
 from onnx_models.paper.mitigations.limits_campaign import effect
 from onnx_models.paper.report.deployment import deployment
 from onnx_models.paper.report.exposure import buffer_exposure, parameter_exposure
+from onnx_models.paper.retrained import read_recovery, read_retraining
 
 NAME: Final = "reproduction"
 PACKAGES: Final = ("numpy", "scipy", "numba", "onnx", "onnxruntime")
@@ -71,9 +72,26 @@ def gather(folder: Folder, command: str, margin: float | None, say: run.Say) -> 
         "deployment": deployment(models["models"]),
         "speed": _speed(folder, floats, say),
     }
+    found["retraining"] = read_retraining(folder.path)
+    found["recovery"] = read_recovery(folder.path)
+    found["repeats"] = [_repeat(*key, c) for key, c in run.repeated(folder, margin, say).items()]
     found["exposure"] = {name: parameter_exposure(s) for part in ("float", "int8") for name, s in found[part].items()}
     plain: dict[str, Any] = rounded(found)
     return plain
+
+
+def _repeat(activation: str, seed: int, campaign: Campaign) -> dict[str, Any]:
+    """Return what a campaign on an original of another seed says."""
+    of = samples(campaign)
+    return {
+        "activation": activation,
+        "seed": seed,
+        "sha256": campaign.sha256,
+        "faults": campaign.plan.n,
+        "all": means(of),
+        "convolutions": mean(pick(of, sets=("kernel", "bias"))).to_dict(),
+        "upsets": upsets(campaign.uniform),
+    }
 
 
 def _protection(folder: Folder, name: str, campaign: Campaign, limited: list[Campaign], say: run.Say) -> dict[str, Any]:

@@ -6,8 +6,10 @@ from typing import Any, Final
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from onnx_models.paper.recipe import ACTIVATIONS
 from onnx_models.paper.report.claims import TITLE
@@ -17,8 +19,8 @@ COLOUR: Final = {"relu": "#0072B2", "sigmoid": "#009E73", "hardsigmoid": "#D55E0
 MARKER: Final = {"relu": "o", "sigmoid": "^", "hardsigmoid": "s"}
 HATCH: Final = {"relu": "", "sigmoid": "///", "hardsigmoid": "..."}
 SET_TITLE: Final = {
-    "kernel": "kernel", "bias": "bias", "gamma": "gamma", "beta": "beta", "moving_mean": "mean",
-    "moving_variance": "variance", "weight": "weights", "all": "all",
+    "kernel": "kernel", "bias": "bias", "gamma": "gamma", "beta": "beta", "moving_mean": "moving mean",
+    "moving_variance": "moving variance", "weight": "weights", "all": "all",
 }  # fmt: skip
 STYLE: Final[dict[Any, Any]] = {
     "svg.hashsalt": "paper", "font.size": 9.0, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True,
@@ -38,6 +40,18 @@ def save(figure: Figure, path: Path) -> None:
 def interval(axes: Axes, x: float, e: Mapping[str, Any], colour: str = "#222222", width: float = 1.2) -> None:
     """Draw the limits of an estimated share, in percent."""
     axes.vlines(x, 100 * e["low"], 100 * e["high"], color=colour, linewidth=width)
+
+
+def from_zero(axes: Axes, top: float) -> None:
+    """Set the vertical limits of points with intervals: markers at zero and intervals up to `top` are drawn whole."""
+    axes.set_ylim(-0.03 * top, 1.04 * top)
+
+
+def plain_ticks(axis: Axis) -> None:
+    """Write the ticks of a logarithmic axis as plain numbers, at 1, 2 and 5 times a power of ten."""
+    axis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def activation_keys(**options: Any) -> list[Line2D]:

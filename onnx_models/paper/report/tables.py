@@ -7,6 +7,7 @@ from onnx_models.hsi.bands import CLASSES
 from onnx_models.paper.campaigns.network import SETS
 from onnx_models.paper.campaigns.summary import ZONES
 from onnx_models.paper.recipe import ACTIVATIONS, SCHEMES, VERSIONS
+from onnx_models.paper.report import trainings
 from onnx_models.paper.report.claims import TITLE, Claim, int8s, model_of, percent, times
 from onnx_models.paper.report.claims_int8 import SCHEME
 from onnx_models.paper.report.figures_int8 import POLICY, STORED
@@ -83,6 +84,27 @@ def sizes(record: Record) -> str:
     return table(head, lines)
 
 
+def other_trainings(record: Record) -> str:
+    """Return the originals of every seed."""
+    head = ["activation", "seed", *CLASSES, "global", "weighted", "wrong pixels, all parameters",
+            "wrong pixels, kernels and biases"]  # fmt: skip
+    return table(head, trainings.seeds_table(record))
+
+
+def controls(record: Record) -> str:
+    """Return the unpruned controls beside the pruned networks."""
+    head = ["activation", "pruned", "epochs more than the original", "original", "unpruned control", "pruned network",
+            "pruned below original", "pruned below control"]  # fmt: skip
+    return table(head, trainings.controls_table(record))
+
+
+def recovery(record: Record) -> str:
+    """Return what fast fine-tuning recovers."""
+    head = ["network", "setting", "float32", "plain int8", "fast fine-tuned",
+            *(f"{name}, points lost" for name in (*CLASSES, "global", "weighted"))]  # fmt: skip
+    return table(head, trainings.recovery_table(record))
+
+
 def float_rates(record: Record) -> str:
     """Figs. 3 and 5 as numbers."""
     lines = []
@@ -115,6 +137,18 @@ def bit_rates(record: Record) -> str:
         *(f"sign and exponent without bit 30: {z}" for z in ZONES),
     ]
     return table(head, lines)
+
+
+def near_one(record: Record) -> str:
+    """Figs. 4 and 6 as numbers: values within 1 and 2, and the error rate of bit 30, by kind of parameter."""
+    lines = [
+        [
+            _title(name),
+            *(f"{100 * s['ratio_1_2'][kind]:.1f}; {percent(s['set_bits'][kind]['30'], 1)}" for kind in SETS),
+        ]
+        for name, s in record["float"].items()
+    ]
+    return table(["network", *(SET_TITLE[kind] for kind in SETS)], lines)
 
 
 def _title(name: str) -> str:

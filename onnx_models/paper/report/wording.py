@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from onnx_models.paper.report.trainings import seeds_of
+
 Record = Mapping[str, Any]
 
 
@@ -16,7 +18,10 @@ def introduction(record: Record) -> str:
             "compared with the paper's, absolute values cannot."
         )
     else:
-        data = "Pictures of HSI-Drive v2.0, cropped; splits as in `--dataset`."
+        data = (
+            "Pictures of HSI-Drive v2.0: their centre, reduced by averaging blocks of pixels; of each of its splits as "
+            "many pictures as the recipe takes."
+        )
     return (
         f"{data}\n\nJ. Gutierrez-Zaballa, K. Basterretxea and J. Echanobe, *Designing DNNs for a trade-off between "
         "robustness and processing performance in embedded devices*, train U-Nets with three activation functions, "
@@ -47,10 +52,7 @@ def method(record: Record) -> str:
         "* **Float runs.** onnxruntime with one thread, no optimisation and no packed weights, one piece per "
         "convolution. Every fault is judged on one picture; they take turns. A faulty run begins at the fault's layer "
         "on kept fault-free tensors, skips what no change reaches, and stops where nothing differs any more. "
-        + (f"On {speed['model']}, {speed['faults']} faults were also run on the whole model with the bit flipped in "
-        f"its file: {speed['differing']} differ in any bit of the logits. Median time {1e3 * speed['reused_s']:.1f} ms "
-        f"instead of {1e3 * speed['whole_s']:.1f} ms for a whole run ({speed['whole_s'] / speed['reused_s']:.1f} times "
-        "as fast; opening a changed model comes on top of the latter)." if speed else ""),
+        + _speed(speed),
         "* **Outcomes.** *Masked*: all logits have the same bits; *NaN* and *infinity*: a logit is not finite (NaN "
         "first); *critical*: all finite, and a pixel's class changes; *tolerable*: none does. A pixel is wrong when "
         "its class changes or a logit of it is not finite, and the error rate is the share of wrong pixels. The paper "
@@ -76,6 +78,23 @@ def method(record: Record) -> str:
     ])  # fmt: skip
 
 
+def _speed(speed: Record) -> str:
+    if not speed:
+        return ""
+    times = {key: 1e3 * speed[f"{key}_s"] for key in ("reused", "whole", "pieces", "behind", "batched", "opening")}
+    return (
+        f"On {speed['model']}, {speed['faults']} faults were also run on the whole model with the bit flipped in its "
+        f"file: {speed['differing']} differ in any bit of the logits. Mean time of these faults {times['reused']:.1f} "
+        f"ms, of a whole run {times['whole']:.1f} ms: {times['whole'] / times['reused']:.1f} times as fast, or "
+        f"{(times['whole'] + times['opening']) / times['reused']:.1f} times with the {times['opening']:.1f} ms that "
+        "opening a changed model takes. Faults are spread evenly over layers, so on average "
+        f"{100 * times['behind'] / times['pieces']:.0f} % of the work lies behind the fault's layer; that part takes "
+        f"{times['behind']:.1f} ms without a fault, which is what reuse can come to. All pieces one after the other "
+        f"take {times['pieces']:.1f} ms, for their tensors are copied between them. Pictures along the batch axis take "
+        f"{times['batched']:.1f} ms each."
+    )
+
+
 def host_time(record: Record) -> str:
     """Say what host time the table has."""
     rest = record["deployment"]["rest_s"]
@@ -88,9 +107,50 @@ def host_time(record: Record) -> str:
     )
 
 
+def retrained() -> str:
+    """Say what the controls are."""
+    return (
+        "A pruned network has been fine-tuned, so it has had more epochs than the original that Table II compares it "
+        "with. The control is the original, unpruned, with the same fine-tuning: epochs, rate and order of pictures. "
+        "Global / weighted IoU, and points lost (negative: gained):"
+    )
+
+
+def fine_tuning(record: Record) -> str:
+    """Say which settings of quantisation are harder than the two schemes."""
+    recipe = record["recipe"]
+    return (
+        "Fast fine-tuning (Section II-C), on settings of the DPU-like scheme that lose more. *Ranges of the extremes*: "
+        "every scale is the smallest power of two that saturates nothing, instead of the one of least error. *Kernels "
+        "of 4 bits*: everything else as it was. *HardSigmoid in Sigmoid's place*: what AMD's quantisers do unless told "
+        f"otherwise. Networks that lose more than {recipe['tuned_from_points']:g} % of global or weighted IoU on "
+        f"the validation pictures are fine-tuned: layer by layer, {recipe['tuning_steps']} steps on "
+        f"{recipe['calibration_scenes']} calibration pictures without labels. Points lost, without to with fine-tuning "
+        "(negative: gained):"
+    )
+
+
+def not_covered(record: Record) -> str:
+    """Return what the page's numbers do not tell."""
+    seeds = seeds_of(record)
+    if len(seeds) > 1:
+        trainings = (
+            f"* {len(seeds)} trainings of every original (seeds {', '.join(map(str, seeds))}), on the same pictures; "
+            "one of every pruned network and control. Claims on the originals' IoU and on their error rates over all "
+            "parameters and over convolutions look at all seeds; for every other one the limits say what other faults "
+            "would give, not what other trainings would."
+        )
+    else:
+        trainings = (
+            "* One training per network. Another start value may move an error rate as much as an activation function "
+            "does: the limits say what other faults would give, not what other trainings would. "
+            f"`--step controls` trains the originals from {record['recipe'].get('repeats', 0)} more seeds, after which "
+            "this page compares all of them."
+        )
+    return f"{trainings}\n{LIMITS}"
+
+
 LIMITS: Final = "\n".join([
-    "* One training per network. Another start value may move an error rate as much as an activation function does: "
-    "the limits say what other faults would give, not what other trainings would.",
     "* Other pictures, fewer of them, smaller networks: absolute error rates and IoU are not the paper's. Faults are "
     "judged on few test pictures, and the limits do not cover the choice of pictures.",
     "* The paper does not say whether its 1550 faults are per kind of parameter or per tensor, nor how NaN turns into "

@@ -12,6 +12,7 @@ from onnx_models.hsi.hsi_drive import (
     network_input,
     read_mat,
     read_split,
+    reduced,
 )
 
 Image = pytest.importorskip("PIL.Image")
@@ -91,6 +92,22 @@ def test_network_input_crops_the_centre_and_normalises(cube):
     limits = np.full(25, 0.1, np.float32), np.full(25, 0.2, np.float32)
     at_limits = network_input(np.full((25, 8, 16), 0.2, np.float32), 8, 16, *limits)
     np.testing.assert_allclose(at_limits, 1.0)
+
+
+def test_large_pictures_are_reduced_and_still_show_everything():
+    rng = np.random.default_rng(3)
+    cube, labels = rng.random((25, 14, 27), np.float32), rng.integers(0, 5, (14, 27)).astype(np.uint8)
+    small, classes = reduced(cube, labels, 4, 8)
+    assert (small.shape, small.dtype, classes.shape, classes.dtype) == ((25, 4, 8), np.float32, (4, 8), np.uint8)
+    # a factor of 3: rows 1 to 12 and columns 1 to 24 of the picture
+    np.testing.assert_allclose(small[:, 0, 0], cube[:, 1:4, 1:4].mean(axis=(1, 2)), rtol=1e-6)
+    np.testing.assert_allclose(small[7, 3, 7], cube[7, 10:13, 22:25].mean(), rtol=1e-6)
+    assert (classes[0, 0], classes[3, 7]) == (labels[2, 2], labels[11, 23])
+    same, kept = reduced(cube, labels, 10, 20)
+    np.testing.assert_array_equal(same, crop(cube, 10, 20))
+    np.testing.assert_array_equal(kept, crop(labels, 10, 20))
+    with pytest.raises(HsiDriveError, match="cannot cut 15 x 8"):
+        reduced(cube, labels, 15, 8)
 
 
 def test_crop_of_an_odd_border_spares_the_end():

@@ -5,11 +5,13 @@ import onnx
 import pytest
 
 from accel_sim.errors import ModelError
+from onnx_models.paper.campaigns.float_campaign import run_float
 from onnx_models.paper.campaigns.float_runner import (
     CRITICAL,
     INF,
     MASKED,
     NAN,
+    SAMPLED,
     TOLERABLE,
     Flip,
     FloatRunner,
@@ -19,6 +21,7 @@ from onnx_models.paper.campaigns.float_runner import (
     same_bits,
 )
 from onnx_models.paper.campaigns.network import SETS, read_network
+from onnx_models.paper.campaigns.speed import measure
 from tests.unit.onnx_models.paper_network import network, scenes
 
 
@@ -161,3 +164,28 @@ def test_models_of_another_form_are_refused():
     model.graph.node.insert(0, relu)
     with pytest.raises(ModelError, match=r"node early \(Relu\) comes before the first convolution"):
         read_network(model, "other.onnx")
+
+
+@pytest.mark.parametrize("place", [0, 1, SAMPLED - 1, SAMPLED, 2 * SAMPLED + 3, 15 * 40 - 1])
+def test_one_other_bit_anywhere_is_seen(place):
+    values = np.linspace(-1, 1, 15 * 40, dtype=np.float32).reshape(1, 15, 5, 8)
+    other = values.copy()
+    assert same_bits(values, other)
+    other.reshape(-1).view(np.uint32)[place] ^= 1
+    assert not same_bits(values, other)
+    values.reshape(-1)[place], other.reshape(-1)[place] = 0.0, -0.0
+    assert not same_bits(values, other)
+    other.reshape(-1)[place] = values.reshape(-1)[place] = np.nan
+    assert same_bits(values, other)
+
+
+def test_speed_is_of_the_faults_that_are_compared(tmp_path):
+    path = tmp_path / "small.onnx"
+    model = network("relu")
+    onnx.save(model, path)
+    images = scenes(2)[0]
+    campaign = run_float(path, images, tmp_path / "rows.csv", seed=3, per_set=4)
+    found = measure(model, images, campaign, 5)
+    assert (found.faults, found.differing) == (5, 0)
+    assert 0 < found.behind_s <= found.pieces_s * (1 + 1e-9)
+    assert min(found.reused_s, found.whole_s, found.batched_s, found.opening_s) > 0

@@ -16,7 +16,16 @@ pytest.importorskip("pvlib")
 import accel_sim  # noqa: E402
 from onnx_models import quantise  # noqa: E402
 from onnx_models.paper.data import Split, load_pictures  # noqa: E402
-from onnx_models.paper.models import build, fast_tuning, post_training, pruning, replaced, sensitivity  # noqa: E402
+from onnx_models.paper.models import (  # noqa: E402
+    build,
+    compare,
+    fast_tuning,
+    post_training,
+    pruning,
+    recovery,
+    retraining,
+    sensitivity,
+)
 from onnx_models.paper.models.float_export import to_float_onnx  # noqa: E402
 from onnx_models.paper.models.float_networks import rule  # noqa: E402
 from onnx_models.paper.models.network import from_state, layer, widths_of  # noqa: E402
@@ -302,7 +311,71 @@ def test_a_hard_sigmoid_learns_to_stand_in_for_a_sigmoid(network):
     assert after < 0.7 * before
 
 
-def test_replacing_needs_a_build(tmp_path, capsys):
-    assert replaced.main([str(tmp_path), str(tmp_path / "out.csv")]) == 2
-    assert f"{tmp_path} has no models.json: make the networks first" in capsys.readouterr().err
-    assert list(tmp_path.iterdir()) == []
+def test_comparing_needs_a_build(tmp_path, folder):
+    (tmp_path / "scenes").symlink_to(folder / "scenes")
+    for step, missing in ((recovery.recover, "relu-original"), (retraining.retrain, "relu-original")):
+        with pytest.raises(ValueError, match=f"has no {missing}: run the step 'models' first"):
+            step(tmp_path, RECIPE, _say)
+    assert not list(tmp_path.glob("*.json"))
+
+
+@pytest.fixture(scope="module")
+def compared(folder):
+    compare(folder, RECIPE, _say)
+    return {name: json.loads((folder / f"{name}.json").read_text("utf-8")) for name in ("retraining", "recovery")}
+
+
+def test_controls_are_the_originals_trained_longer(folder, records, compared):
+    by_name = {entry["name"]: entry for entry in records["models"]}
+    for activation, controls in compared["retraining"]["controls"].items():
+        epochs = RECIPE.schedule(activation).fine_tuning_epochs
+        assert [one["extra_epochs"] for one in controls] == [epochs, 2 * epochs]
+        before = by_name[f"{activation}-original"]
+        state = torch.load(folder / "work" / f"{activation}-original.pt", weights_only=True)
+        for one in controls:
+            after = torch.load(folder / "work" / f"{one['name']}.pt", weights_only=True)
+            model = from_state(activation, RECIPE.levels, after)
+            assert widths_of(model) == before["widths"]
+            assert not any(torch.equal(after[name], state[name]) for name in after if name.endswith("conv1.weight"))
+            state = after
+        assert controls[0]["iou"] != controls[1]["iou"]
+
+
+def test_repeats_differ_by_their_seed_alone(folder, records, compared):
+    (seed,) = {entry["seed"] for entry in compared["retraining"]["repeats"]}
+    own = folder / "repeats" / f"seed{seed}"
+    for entry in compared["retraining"]["repeats"]:
+        record = json.loads((own / "work" / f"{entry['activation']}-original.json").read_text(encoding="utf-8"))
+        first = next(m for m in records["models"] if m["name"] == record["name"])
+        assert (record["widths"], record["operations"]) == (first["widths"], first["operations"])
+        assert record["sha256"] == entry["sha256"] != first["sha256"]
+    with pytest.raises(ValueError, match="holds networks of another recipe"):
+        build(own, RECIPE, _say)
+
+
+def test_harder_settings_are_what_they_say(network, compared):
+    model, data = network
+    narrow = post_training.quantise(model, data, recovery.SETTINGS["kernels4"], 0)
+    usual = post_training.quantise(model, data, DPU, 0)
+    for name, one in narrow.layers.items():
+        assert (one.kernel.min() >= -8, one.kernel.max() <= 7) == (True, True)
+        assert one.kernel_scale == 16 * usual.layers[name].kernel_scale
+    assert narrow.codes == usual.codes
+    wide = post_training.quantise(model, data, recovery.SETTINGS["extremes"], 0)
+    assert all(wide.codes[name].scale >= code.scale for name, code in usual.codes.items())
+    assert any(wide.codes[name].scale > code.scale for name, code in usual.codes.items())
+    names = [(entry["network"], entry["setting"]) for entry in compared["recovery"]]
+    assert names == list(recovery.cases())
+    assert sum(setting == "replaced" for _, setting in names) == 2
+    for entry in compared["recovery"]:
+        tuned = entry["lost_validation_points"] > RECIPE.tuned_from_points
+        assert (entry["iou_tuned"] is not None, entry["left_points"] is not None) == (tuned, tuned)
+
+
+def test_comparing_twice_changes_nothing(folder, compared):
+    before = {path: path.stat().st_mtime_ns for path in (folder / "repeats").rglob("*.onnx")}
+    lines = []
+    compare(folder, RECIPE, lines.append)
+    assert (lines, len(before)) == ([], len(ACTIVATIONS))
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert json.loads((folder / "recovery.json").read_text(encoding="utf-8")) == compared["recovery"]

@@ -8,13 +8,17 @@ import numpy as np
 import pytest
 
 from onnx_models.complexity import unet_complexity
+from onnx_models.hsi.scenes import scenes
+from onnx_models.hsi.sensor import normalise
 from onnx_models.paper.data import load_pictures
 from onnx_models.paper.models import MissingExtraError, build
-from onnx_models.paper.models.scheme import DPU, TFLITE, Code, power_of_two
+from onnx_models.paper.models.scheme import DPU, TFLITE, Code, power_of_two, smallest_power_of_two
 from onnx_models.paper.models.size import count, original_widths
 from onnx_models.paper.models.tables import write_tables
 from onnx_models.paper.models.topology import layer_names, norm_name
 from onnx_models.paper.recipe import ACTIVATIONS, VERSIONS, Recipe
+from onnx_models.paper.retrained import read_recovery, read_retraining, repeat_seeds, retraining_is_whole
+from tests.unit.onnx_models.hsi_drive_folder import write_folder
 from tests.unit.snippets import ROOT
 
 RECIPES = {name: getattr(Recipe, name)() for name in ("full", "quick", "miniature", "paper")}
@@ -146,26 +150,51 @@ def test_without_the_extra_the_message_says_what_to_install(monkeypatch, tmp_pat
 
 
 def test_pictures_of_a_dataset(tmp_path):
-    image = pytest.importorskip("PIL.Image")
-    rng = np.random.default_rng(0)
-    for split, pictures in {"training": 3, "validation": 2, "test": 2}.items():
-        for kind in ("images", "annotations"):
-            (tmp_path / kind / split).mkdir(parents=True)
-        names = [f"{split}{index}" for index in range(pictures)]
-        for name in names:
-            np.save(tmp_path / "images" / split / f"{name}.npy", rng.random((20, 34, 25), np.float32) * 0.2)
-            labels = image.fromarray(rng.integers(0, 11, (20, 34)).astype(np.uint8))
-            labels.save(tmp_path / "annotations" / split / f"{name}.png")
-        (tmp_path / f"{split}_filenames.txt").write_text("\n".join(names))
+    """Scenes written as the dataset is, blocks for pixels, come back as they were drawn."""
+    for name in ("PIL", "earthlib", "pvlib"):
+        pytest.importorskip(name)
+    write_folder(tmp_path, {"training": 3, "validation": 2, "test": 2}, (16, 32), (54, 101))
     recipe = dataclasses.replace(RECIPES["miniature"], dataset=tmp_path, train_scenes=2)
     pictures = load_pictures(recipe, tmp_path / "unused", lambda line: None)
     assert [len(split) for split in (pictures.training, pictures.validation, pictures.test)] == [2, 2, 2]
     inputs = pictures.test.inputs(slice(0, 1))
     assert (inputs.shape, inputs.dtype, pictures.test.exact_codes) == ((1, 25, 16, 32), np.float32, False)
-    assert pictures.test.labels.shape == (2, 16, 32)
-    assert set(np.unique(pictures.test.labels)) == {0, 1, 2, 3, 4, 255}
+    codes, labels = scenes(0, 2, 3, 16, 32)
+    np.testing.assert_array_equal(pictures.test.labels, labels)
+    assert np.abs(inputs[0] - normalise(codes[0])).max() < 0.03  # the mean of nine pixels' noise
     assert recipe.plain()["dataset"] == str(tmp_path)
     assert recipe.models_key() != RECIPES["miniature"].models_key()
+
+
+def test_what_is_done_with_the_models_does_not_name_them():
+    recipe = RECIPES["miniature"]
+    more = dataclasses.replace(recipe, repeats=4, per_set=99, images=3)
+    assert more.models_key() == recipe.models_key()
+    assert list(repeat_seeds(more)) == [8, 9, 10, 11]
+    assert dataclasses.replace(recipe, seed=8).models_key() != recipe.models_key()
+
+
+def test_retraining_is_whole_when_all_controls_and_seeds_are_there(tmp_path):
+    recipe = RECIPES["miniature"]
+    assert read_retraining(tmp_path) is None
+    assert read_recovery(tmp_path) is None
+    entries = [{"seed": 8, "activation": activation} for activation in ACTIVATIONS]
+    found = {"controls": {activation: [{}, {}] for activation in ACTIVATIONS}, "repeats": entries}
+    (tmp_path / "retraining.json").write_text(json.dumps(found))
+    assert read_retraining(tmp_path) == found
+    assert retraining_is_whole(found, recipe)
+    assert not retraining_is_whole(None, recipe)
+    assert not retraining_is_whole(found, dataclasses.replace(recipe, repeats=2))
+    assert not retraining_is_whole(found | {"repeats": entries[1:]}, recipe)
+    assert not retraining_is_whole(found | {"controls": {"relu": [{}, {}]}}, recipe)
+
+
+@pytest.mark.parametrize("largest", [0.9, 1.0, 1.01, 127.0, 128.0, 3e-5])
+def test_the_smallest_power_of_two_saturates_nothing(largest):
+    scale = float(smallest_power_of_two(np.array([-largest, 0.1 * largest])))
+    assert np.frexp(scale)[0] == 0.5
+    assert largest / scale <= 127 < 2 * largest / scale
+    assert smallest_power_of_two(np.zeros(2)) == smallest_power_of_two(np.zeros(0)) == np.float32(2.0**-7)
 
 
 COMMITTED = ROOT / "docs" / "measurements" / "paper" / "models"
@@ -174,7 +203,7 @@ COMMITTED = ROOT / "docs" / "measurements" / "paper" / "models"
 def test_the_committed_tables_are_those_of_the_committed_records(tmp_path):
     write_tables(COMMITTED, tmp_path)
     made = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()}
-    assert len(made) == 5
+    assert len(made) == 9
     assert made == {name: (COMMITTED / name).read_text(encoding="utf-8") for name in made}
 
 

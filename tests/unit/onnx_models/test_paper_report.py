@@ -8,6 +8,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
+from onnx_models.hsi.bands import CLASSES
 from onnx_models.paper.report import claims_float, claims_int8, figures_float, figures_int8
 from onnx_models.paper.report.claims import NOT, PARTLY, REPRODUCED, UNTESTED, Check, Claim, above, percent
 from onnx_models.paper.report.deployment import EVEN, HOST, TABLE, deployment
@@ -72,6 +73,88 @@ def test_verdicts_follow_the_data(record):
     for name in ("sigmoid-original", "hardsigmoid-original"):
         other["float"][name]["all"]["tensors"] = _estimate(0.01, 0.02, 0.03)
     assert {c.key: c for c in claims_float.claims(other)}["bounded-all"].verdict == REPRODUCED
+
+
+def _trained(record, scores):
+    """Give every original the scores of its trainings: activation function to global and weighted IoU, per seed."""
+    other = deepcopy(record)
+    other["recipe"]["seed"] = 7
+    repeats = []
+    for activation, own in scores.items():
+        iou = [dict.fromkeys(CLASSES, 50.0) | {"global": g, "weighted": w} for g, w in own]
+        next(m for m in other["models"] if m["name"] == f"{activation}-original")["iou"] = iou[0]
+        repeats += [{"activation": activation, "seed": 7 + i, "iou": one} for i, one in enumerate(iou[1:], 1)]
+    other["retraining"] = {"controls": {}, "repeats": repeats}
+    rate = {"all": {"tensors": _estimate(0.01, 0.011, 0.012)}, "convolutions": _estimate(0.001, 0.0011, 0.0012)}
+    bad = {"all": {"tensors": _estimate(0.04, 0.05, 0.06)}, "convolutions": _estimate(0.0001, 0.00011, 0.00012)}
+    other["repeats"] = [entry | (bad if entry["activation"] == "relu" else rate) for entry in repeats]
+    return other
+
+
+def test_trainings_decide_on_scores_when_their_ranges_do(record):
+    scores = {"relu": [(95, 88), (94, 83), (96, 87)], "sigmoid": [(93, 86), (92, 83), (91, 84)]}
+    other = _trained(record, scores | {"hardsigmoid": [(90.5, 80), (93.5, 87), (92, 85)]})
+    order, level = (next(c for c in all_claims(other) if c.key == key) for key in ("iou-order", "iou-level"))
+    found = {check.label: check.holds for check in order.checks}
+    assert found == {
+        "global IoU: ReLU above Sigmoid": True, "global IoU: Sigmoid above HardSigmoid": None,
+        "weighted IoU: ReLU above Sigmoid": None, "weighted IoU: Sigmoid above HardSigmoid": None,
+    }  # fmt: skip
+    assert "p = 0.05" in order.test
+    assert "ReLU 95.0 (94.0 to 96.0) / 86.0 (83.0 to 88.0)" in order.ours
+    assert [check.holds for check in level.checks] == [True, False, False]
+    turned = _trained(record, {a: scores["sigmoid" if a == "relu" else "relu"] for a in scores | {"hardsigmoid": 0}})
+    found = {c.key: c for c in all_claims(turned)}["iou-order"].checks[0]
+    assert found.holds is False
+    one = _trained(record, {a: own[:1] for a, own in scores.items()} | {"hardsigmoid": [(93, 84)]})
+    assert "one training each" in {c.key: c for c in all_claims(one)}["iou-order"].test
+    assert "One training per network" in render(one)
+    assert "3 trainings of every original (seeds 7, 8, 9)" in render(other)
+
+
+def test_other_trainings_count_for_error_rates(record):
+    other = _trained(record, {a: [(90, 80), (91, 81)] for a in ("relu", "sigmoid", "hardsigmoid")})
+    claims = {c.key: c for c in claims_float.claims(other)}
+    assert [check.holds for check in claims["bounded-all"].checks[-2:]] == [True, True]
+    assert [check.holds for check in claims["bounded-convolutions"].checks[-2:]] == [False, False]
+    assert claims["bounded-all"].checks[-1].label == "seed 8: ReLU above HardSigmoid"
+    assert [check.holds for check in claims["hardsigmoid-original"].checks[-2:]] == [True, None]
+
+
+def test_fast_fine_tuning_is_tested_where_much_is_lost(record):
+    def case(lost, left, **more):
+        points = [None if p is None else {**dict.fromkeys(CLASSES, 1.0), "global": p[0], "weighted": p[1]}
+                  for p in (lost, left)]  # fmt: skip
+        iou = dict.fromkeys((*CLASSES, "global", "weighted"), 80.0)
+        return {
+            "network": "relu-original", "activation": "relu", "version": "original", "setting": "kernels4",
+            "iou_float": iou, "iou_plain": iou, "iou_tuned": left and iou, "lost_points": points[0],
+            "left_points": points[1], "lost_validation_points": 5.0, **more,
+        }  # fmt: skip
+
+    other = deepcopy(record)
+    other["recovery"] = [case((10, 20), (4.9, 1)), case((10, 20), (5.1, 1)), case((0.5, 0.2), None),
+                         case((-1, 0), (-2, 0))]  # fmt: skip
+    claim = {c.key: c for c in all_claims(other)}["fast-fine-tuning"]
+    assert [check.holds for check in claim.checks] == [True, False, None]
+    assert "10.0 to 4.9 / 20.0 to 1.0" in claim.ours
+    assert render(other).count("| ReLU original | kernels of 4 bits |") == 4
+    other["recovery"] = [case((0.5, 0.2), None)]
+    assert {c.key: c for c in all_claims(other)}["fast-fine-tuning"].verdict == UNTESTED
+
+
+def test_pruning_is_compared_with_unpruned_networks_of_as_many_epochs(record):
+    other = deepcopy(record)
+    controls = {
+        a: [{"control_of": v, "extra_epochs": 3, "iou": dict.fromkeys((*CLASSES, "global", "weighted"), 99.0)}
+            for v in ("pruned1", "pruned2")]
+        for a in ("relu", "sigmoid", "hardsigmoid")
+    }  # fmt: skip
+    other["retraining"] = {"controls": controls, "repeats": []}
+    rule = {c.key: c for c in all_claims(other)}["pruning-rule"]
+    assert "against the unpruned control" in rule.ours
+    assert "(within 1.5 points: 0 of 3)" in rule.ours
+    assert render(other).count(" | 99.00 / 99.00 | ") == 6
 
 
 def test_int8_verdicts_follow_the_data(record):
