@@ -90,10 +90,8 @@ class StuckBits:
             life = self.lives["ddr"]
             assert isinstance(life, MemoryLife)
             (byte,) = {self._byte(u) for u in used}
-            numbers = life.of_row(0, byte)
-            if len(numbers) != 1:
-                return None
-            start = int(life.intervals.start[numbers[0]])
+            (number,) = life.of_row(0, byte)  # tensors have places of their own, and each byte is written once
+            start = int(life.intervals.start[number])
         first, rest = wrong[0], wrong[1:]
         cells = tuple((u.row, u.bit) for u in rest)
         return self.flip(HardwareFault(fault.space, "ddr", 0, first.row, (first.bit,), start, image, cells))
