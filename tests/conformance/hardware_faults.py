@@ -2,7 +2,8 @@
 
 ``python -m tests.conformance.hardware_faults --faults 100000 --json OUT`` draws faults until that many were decided
 without the machine (dead ones, too), runs each of them on the machine as well, and compares every output byte and the
-verdict. What is done is kept in ``OUT.part``, so that an interrupted run goes on where it stopped.
+verdict: on random networks, and in smaller portions, because they take longer, on the bundled and the shared real ones.
+What is done is kept in ``OUT.part``, so that an interrupted run goes on where it stopped.
 """
 
 import argparse
@@ -37,6 +38,17 @@ SEEDS = (1, 2, 8, 9, 12, 17, 25, 34)
 ARCHITECTURES = ("tiny", "short", "b512")
 KINDS = {"live": 0.55, "any": 0.2, "pattern": 0.11, "stuck": 0.07, "persistent": 0.07}
 CHUNK = 200
+# Real networks and what they are run on; an inference of them on the machine takes up to a hundred times as long.
+REAL: dict[str, tuple[str, ...]] = {
+    "hsi-unet-relu": ("b512", "b4096"),
+    "hsi-unet-hardsigmoid": ("b1024",),
+    "ds-cnn": ("tiny", "b512"),
+    "resnet-8": ("b1152", "b4096-high"),
+    "wake-word": ("b800",),
+    "autoencoder": ("tiny", "b2304"),
+    "mobilenet-v1": ("b1600", "b3136"),
+}
+REAL_CHUNK = 30
 
 
 def injector(graph: Graph, inputs: Mapping[str, Any], arch: str, images: int = 1, **options: Any) -> HardwareInjector:
@@ -123,7 +135,7 @@ class Comparison:
     changed
         By memory, those compared that changed an output.
     seconds
-        By path.
+        By path, of the thread.
     differing
         Faults on which the two disagree.
     """
@@ -164,13 +176,13 @@ def compare(struck: HardwareInjector, faults: Sequence[HardwareFault], judge: An
         if struck.needs_machine(fault):
             found.faults[fault.memory, "machine"] += 1
             continue
-        begin = time.perf_counter()
+        begin = time.thread_time()
         done = struck.inject(fault)
-        middle = time.perf_counter()
+        middle = time.thread_time()
         expected = judge.inject(fault)
         found.faults[fault.memory, done.ran] += 1
         found.seconds["fast"] += middle - begin
-        found.seconds["machine"] += time.perf_counter() - middle
+        found.seconds["machine"] += time.thread_time() - middle
         found.changed[fault.memory] += expected.verdict.outcome != "masked"
         if done.verdict != expected.verdict or not same_outputs(done.outputs, expected.outputs):
             found.differing.append(fault.to_json())
@@ -203,11 +215,11 @@ def case_of(name: str, arch: str) -> tuple[HardwareInjector, HardwareInjector]:
     return case, HardwareInjector(case.injector, case.images, case.program, level="machine")
 
 
-def chunk(name: str, arch: str, number: int, seed: int) -> dict[str, Any]:
+def chunk(name: str, arch: str, number: int, seed: int, size: int = CHUNK) -> dict[str, Any]:
     """Compare some faults of one network on one accelerator: a function of the arguments, but for the seconds."""
     case, judge = case_of(name, arch)
     rng = np.random.default_rng([seed, number, sum(map(ord, name)), sum(map(ord, arch))])
-    kinds = rng.choice(list(KINDS), CHUNK, p=list(KINDS.values())).tolist()
+    kinds = rng.choice(list(KINDS), size, p=list(KINDS.values())).tolist()
     found = {kind: compare(case, [draw(case, kind, rng) for _ in range(kinds.count(kind))], judge) for kind in KINDS}
     return {"model": name, "arch": arch, "chunk": number, "kinds": {kind: c.to_json() for kind, c in found.items()}}
 
@@ -253,7 +265,10 @@ def summary(chunks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
                      "left_to_machine": total.faults[memory, "machine"], "changed_outputs": total.changed[memory]}
             for memory in memories
         },
-        "cases": {name: {"compared": c.compared, "differing": len(c.differing)} for name, c in cases.items()},
+        "cases": {
+            name: {"compared": c.compared, "changed_outputs": c.changed.total(), "differing": len(c.differing)}
+            for name, c in cases.items()
+        },
     }  # fmt: skip
 
 
@@ -263,20 +278,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--faults", type=int, default=2000, help="how many are decided without the machine")
     parser.add_argument("--models", nargs="+", default=[f"random-{seed}" for seed in SEEDS])
     parser.add_argument("--arch", nargs="+", default=list(ARCHITECTURES))
+    parser.add_argument("--real", nargs="*", choices=list(REAL), help="real networks; by default those that are there")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, required=True)
     options = parser.parse_args(arguments)
     part = options.json.with_name(options.json.name + ".part")
-    plan = {"models": options.models, "arch": options.arch, "seed": options.seed, "chunk": CHUNK, "kinds": KINDS}
+    there = [m.name for m in (*bundled(), *shared()) if m.path.exists()]
+    real = {n: list(REAL[n]) for n in REAL if n in (there if options.real is None else options.real)}
+    plan = {"models": options.models, "arch": options.arch, "real": real, "seed": options.seed, "chunk": CHUNK,
+            "real_chunk": REAL_CHUNK, "kinds": KINDS}  # fmt: skip
     chunks = done(part, plan)
     known = {(c["model"], c["arch"], c["chunk"]) for c in chunks}
-    cases = [(name, arch) for name in options.models for arch in options.arch]
+    cases = [(name, arch, CHUNK) for name in options.models for arch in options.arch]
+    cases += [(name, arch, REAL_CHUNK) for name, some in real.items() for arch in some]
     number = 0
     while summary(chunks)["compared"] < options.faults:
-        for name, arch in cases:
+        for name, arch, size in cases:
             if (name, arch, number) in known:
                 continue
-            chunks.append(chunk(name, arch, number, options.seed))
+            chunks.append(chunk(name, arch, number, options.seed, size))
             with part.open("a") as stream:
                 stream.write(json.dumps(chunks[-1]) + "\n")
         number += 1

@@ -322,3 +322,23 @@ def test_a_stuck_bit_may_not_be_outside() -> None:
     case = struck(9, "tiny", 1)
     with pytest.raises(InputError, match=r"row 100000 of memory 'wgt' is outside"):
         case.machine.run(case.images[0], stuck=[StuckBit("wgt", 0, 100000, 0, 1)])
+
+
+def test_a_second_flip_that_only_a_later_layer_sees_is_not_lost() -> None:
+    """Two bytes of DDR at once: requantisation parameters of one layer, a weight of a later one."""
+    case, seen = struck(9, "tiny", 1), 0
+    symbols = [s for s in case.program.symbols if s.role in ("parameters", "weight")]
+    for first in (s for s in symbols if s.role == "parameters"):
+        for second in (s for s in symbols if s.role == "weight" and s.layer > first.layer):
+            bytes_of = [s.address + int(np.argmax(s.elements >= 0)) for s in (first, second)]
+            (row, bit), cell = [(b // 16, b % 16 * 8 + k) for b, k in zip(bytes_of, (0, 7), strict=True)]
+            alone = HardwareFault("memory", "ddr", 0, cell[0], (cell[1],), 0)
+            seen += case.inject(alone).verdict.outcome != "masked"
+            fault = HardwareFault("memory", "ddr", 0, row, (bit,), 0, cells=(cell,))
+            effect = case.replay.upset(fault)
+            expected = judge_of(case).inject(fault)
+            if effect is not None:
+                found = case.injector.faulty_outputs(0, effect)
+                assert all(found[n].tobytes() == expected.outputs[0][n].tobytes() for n in found)
+            assert not compare(case, [fault]).differing
+    assert seen
