@@ -25,6 +25,8 @@ from accel_sim.rtl.cocotb_memory import HostMemory
 from accel_sim.rtl.cocotb_program import Event, Report
 
 START, ABORT, HOST_DONE = 1, 2, 4
+# A bus that is not empty by then never will be.
+ABORT_READS = 1000
 CAUSES = ("", "illegal instruction", "fetch error", "load error", "save error", "abort")
 
 
@@ -146,7 +148,15 @@ class AxiTop:
         await self.write(Register.CONTROL, HOST_DONE)
 
     async def abort(self) -> None:
-        """Set the abort bit and wait until the bus is empty."""
+        """Set the abort bit and wait until the bus is empty.
+
+        Raises
+        ------
+        AssertionError
+            It never is.
+        """
         await self.write(Register.CONTROL, ABORT)
-        while await self.read(Register.STATUS) & 1:
-            pass
+        for _ in range(ABORT_READS):
+            if not await self.read(Register.STATUS) & 1:
+                return
+        raise AssertionError(f"still busy after the abort bit and {ABORT_READS} reads of the status")

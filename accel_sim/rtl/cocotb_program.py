@@ -89,7 +89,7 @@ async def run_program(
     left = SLOWEST * memory.schedule.cycles + LEAST_CYCLES if budget is None else budget
     memory.begin(inputs)
     await top.start(memory)
-    while True:
+    for _ in range(len(memory.program.instructions) + 1):
         report = await top.wait(left)
         if report.event is Event.HOST:
             memory.serve(report.number)
@@ -101,3 +101,5 @@ async def run_program(
         else:
             await top.abort()
             return MachineResult({}, report.cycles, "hang", f"no end within {left} cycles")
+    await top.abort()
+    return MachineResult({}, report.cycles, "hang", "more calls of the host than instructions")
