@@ -16,6 +16,7 @@ from accel_sim.faults import Fault, Injector, upset_of
 POLICIES = {"mixed": MODEL, "follow": DIFFERENCES, "recompute": DENSE}
 _COUNTERS = (
     "FOLLOWED", "RECOMPUTED", "GROUPED", "LOCAL_NODES", "LISTED_ENTRIES", "PRODUCTS", "REQUANTISED", "DENSE_PRODUCTS",
+    "LISTED_TENSORS",
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The slack kept of a golden run: no difference within it changes a code, and a little more does."""
+"""Residuals and slack kept of a golden run: no difference within them changes a code, and a little more does."""
 
 from collections import Counter
 
@@ -9,7 +9,9 @@ from accel_sim.engine import Engine
 from accel_sim.engine.requant import FLOAT32, GEMMLOWP, SHIFT, STEPS
 from accel_sim.engine.sparse import FaultRunner, compile_tables
 from accel_sim.engine.sparse import fields as F  # noqa: N812
+from accel_sim.engine.sparse import residual as residual_module
 from accel_sim.engine.sparse.codes import channel_code
+from accel_sim.engine.sparse.residual import may_leave, middle, residual_of
 from accel_sim.engine.sparse.slack import MOST, between_steps
 from accel_sim.errors import ModelError
 from accel_sim.inputs import split_images
@@ -32,29 +34,57 @@ def slack_of(runner: FaultRunner, row, pixel: int, channel: int) -> tuple[int, i
     return int(runner.state[F.ACCUMULATORS][first + channel]), int(down) * unit, int(up) * unit, unit
 
 
-def check(engine: Engine, inputs, rng: np.random.Generator) -> None:
+def check(engine: Engine, inputs, rng: np.random.Generator, seen: Counter[str] | None = None) -> None:
     runner = FaultRunner(engine, compile_tables(engine.graph, engine.steps), engine.run(inputs))
-    ints, floats = runner.state[F.INTS], runner.state[F.FLOATS]
+    seen = Counter() if seen is None else seen
     for row in runner.tables.nodes:
-        if row[F.KIND] not in (F.LINEAR, F.TRANSPOSED):
-            continue
-        moving = 0
-        for _ in range(SAMPLES):
-            pixel, channel = int(rng.integers(row[F.UNITS])), int(rng.integers(row[F.OC]))
-            acc, down, up, unit = slack_of(runner, row, pixel, channel)
-            code = channel_code(row, ints, floats, channel, np.int32(acc))
-            place = runner.tables.tensors[row[F.OUT], F.OFFSET] + pixel * row[F.OC] + channel
-            assert code == runner.state[F.GOLDEN][place]
-            for move in (-down, up, *(int(m) for m in rng.integers(-down, up + 1, 4))):
-                assert channel_code(row, ints, floats, channel, np.int32(acc + move)) == code, (row[F.MODE], acc, move)
-            # One unit more either changes the code or is more than a byte holds; onnxruntime's formula is estimated,
-            # with a margin of a hundredth of a step: three units of a step of at most 256.
-            if row[F.MODE] != FLOAT32 or unit > 1:
-                more = 1 if row[F.MODE] != FLOAT32 else 5
-                if up < MOST * unit and row[F.MODE] != STEPS and acc + up + more * unit < 2**31:
-                    assert channel_code(row, ints, floats, channel, np.int32(acc + up + more * unit)) != code
-            moving += up + down > 0 or unit == 1  # steps of a few units of the accumulator leave no slack
-        assert moving > SAMPLES // 2, "slack of next to none: every difference would be requantised"
+        if row[F.KIND] in (F.LINEAR, F.TRANSPOSED):
+            (check_residuals if row[F.RESIDUAL] else check_slack)(runner, row, rng, seen)
+
+
+def check_slack(runner: FaultRunner, row, rng: np.random.Generator, seen: Counter[str]) -> None:
+    ints, floats, moving = runner.state[F.INTS], runner.state[F.FLOATS], 0
+    for _ in range(SAMPLES):
+        pixel, channel = int(rng.integers(row[F.UNITS])), int(rng.integers(row[F.OC]))
+        acc, down, up, unit = slack_of(runner, row, pixel, channel)
+        code = channel_code(row, ints, floats, channel, np.int32(acc))
+        place = runner.tables.tensors[row[F.OUT], F.OFFSET] + pixel * row[F.OC] + channel
+        assert code == runner.state[F.GOLDEN][place]
+        for move in (-down, up, *(int(m) for m in rng.integers(-down, up + 1, 4))):
+            assert channel_code(row, ints, floats, channel, np.int32(acc + move)) == code, (row[F.MODE], acc, move)
+        # One unit more changes the code, or is more than a byte holds; of steps, the threshold may be none.
+        if up < MOST * unit and row[F.MODE] != STEPS and acc + up + unit < 2**31:
+            assert channel_code(row, ints, floats, channel, np.int32(acc + up + unit)) != code
+        moving += up + down > 0 or unit == 1  # steps of a few units of the accumulator leave no slack
+        seen["slack"] += 1
+    assert moving > SAMPLES // 2, "slack of next to none: every difference would be requantised"
+
+
+def check_residuals(runner: FaultRunner, row, rng: np.random.Generator, seen: Counter[str]) -> None:
+    """A difference that is said to change nothing does not; the residual and the code are the accumulator."""
+    ints, floats, halves = runner.state[F.INTS], runner.state[F.FLOATS], runner.state[F.WEIGHTS]
+    for _ in range(SAMPLES):
+        pixel, channel = int(rng.integers(row[F.UNITS])), int(rng.integers(row[F.OC]))
+        first = int(row[F.ACC] + pixel * row[F.ROW] + channel)
+        acc, residual = int(runner.state[F.ACCUMULATORS][first]), int(residual_of(runner.state[F.SLACK], first))
+        code = runner.state[F.GOLDEN][runner.tables.tensors[row[F.OUT], F.OFFSET] + pixel * row[F.OC] + channel]
+        margin, reach = int(halves[row[F.MARGIN] + channel]), int(halves[row[F.REACH] + channel])
+        if abs(residual) < residual_module.MOST:
+            assert int(middle(row, floats, channel, code)) + residual == acc
+            seen["whole"] += 1
+        else:
+            seen["clipped"] += 1
+        near = [-margin - residual, margin - residual, -margin - residual - 1, margin - residual + 1]
+        wide = rng.integers(-3 * reach - 3, 3 * reach + 4, 4)
+        for change in (*near, *(int(m) for m in wide), 1 << 20, -(1 << 20), 1 << 30, -(1 << 31)):
+            moved = channel_code(row, ints, floats, channel, np.int32((acc + change + 2**31) % 2**32 - 2**31))
+            if not may_leave(np.int64(margin), np.int64(reach), np.int64(residual), np.int64(change)):
+                assert moved == code, (row[F.MODE], acc, residual, change)
+                seen["stays"] += 1
+            elif moved == code:
+                seen["needlessly"] += 1
+            else:
+                seen["leaves"] += 1
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -70,8 +100,10 @@ def test_random_graphs(seed: int) -> None:
 
 @pytest.mark.parametrize("name", ["hsi-unet-relu", "hsi-unet-sigmoid", "hsi-unet-hardsigmoid"])
 def test_bundled_models(name: str) -> None:
-    model = load(name)
-    check(model.engine, random_inputs(model.graph), np.random.default_rng(3))
+    model, seen = load(name), Counter[str]()
+    check(model.engine, random_inputs(model.graph), np.random.default_rng(3), seen)
+    assert min(seen["whole"], seen["stays"], seen["leaves"]) > SAMPLES, seen
+    assert seen["needlessly"] < seen["leaves"] / 2, "margins far from the steps: too much would be requantised"
 
 
 @pytest.mark.parametrize("arithmetic", ["dpu", "gemmlowp"])

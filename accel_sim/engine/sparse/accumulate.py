@@ -26,7 +26,9 @@ def accumulate(state, number):
         list_everything(places.before, row, ic, node[F.X_ZERO], places.entries, places.starts)
     for line in range(node[F.UNITS] // width):
         if not grouped:
+            state[F.TOUCHED][line * width : (line + 1) * width] = 1
             scatter(places, node, line, 0, width)
+            state[F.TOUCHED][line * width : (line + 1) * width] = 0
         for x in range(width):
             place = 0
             if grouped:

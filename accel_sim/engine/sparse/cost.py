@@ -22,6 +22,8 @@ PER_DOT, PER_GATHERED, PER_REQUANTISED, PER_CHECKED, PER_ROW = 280, 150, 1_500, 
 SAMPLES = 8  # pixels whose entries are counted
 ALWAYS, NEVER = 0, 1 << 40
 CERTAIN = 2.0  # a tile is not weighed if recomputing wins even with so many times fewer entries than estimated
+BEHIND = 2.4  # times its own cost: what recomputing means for later nodes. Codes are written, listed again and undone
+DENSEST = 1.5  # times the mean number of entries that reach a pixel: tiles are weighed where that may be too many
 VECTOR: Final = 16
 
 
@@ -43,8 +45,8 @@ def count_touched(touched, width):
 def entries_reaching(state, number, first, last):
     """Estimate how many entries reach a touched pixel of rows ``first .. last``.
 
-    Every flagged input pixel reaches as many output pixels as the window has taps; how many entries it has is measured
-    on a few of them. ENTRIES is used as scratch.
+    Every flagged input pixel reaches as many output pixels as the window has taps; how many entries it has is known
+    where they are listed, else measured on a few of them. ENTRIES is used as scratch.
     """
     node = state[F.NODES][number]
     row, spans, taps = state[F.TENSORS][node[F.IN]], state[F.SPANS], node[F.KH] * node[F.KW]
@@ -52,6 +54,11 @@ def entries_reaching(state, number, first, last):
     flags, width, channels = state[F.FLAGS].ctypes.data + row[F.PIXELS], row[F.WIDTH], row[F.CHANNELS]
     begin, end = spans[node[F.IN], 0], spans[node[F.IN], 1]
     step = max((end - begin) // SAMPLES, 1)
+    touched = count_touched(state[F.TOUCHED].ctypes.data + first * node[F.OW], (last - first) * node[F.OW])
+    if node[F.KIND] != F.TRANSPOSED:
+        taps = max(taps // (node[F.SH] * node[F.SW]), 1)
+    if spans[node[F.IN], F.STANDING] != F.WRITTEN:
+        return np.float64(spans[node[F.IN], F.FILLED] * taps) / np.float64(max(touched, 1))
     flagged_pixels, entries, sampled = np.int64(0), np.int64(0), np.int64(0)
     for line in range(begin, end):
         count = count_touched(flags + line * width, width)
@@ -64,9 +71,6 @@ def entries_reaching(state, number, first, last):
             place = (line * width + x) * channels
             entries += pixel_entries(golden + place, work + place, channels, 0, state[F.ENTRIES].ctypes.data)
             sampled += 1
-    touched = count_touched(state[F.TOUCHED].ctypes.data + first * node[F.OW], (last - first) * node[F.OW])
-    if node[F.KIND] != F.TRANSPOSED:
-        taps = max(taps // (node[F.SH] * node[F.SW]), 1)
     return np.float64(entries * taps * flagged_pixels) / np.float64(max(sampled, 1) * max(touched, 1))
 
 
@@ -87,9 +91,15 @@ def touched_limit(node, size, entries):
 
 
 @inlined
+def nowhere_dense(node, size, entries):
+    """Whether following a whole tile is cheaper than recomputing it even where changes are denser than on average."""
+    return follow_cost(node, size, DENSEST * entries * size / node[F.KW]) < tile_cost(node, size)
+
+
+@inlined
 def tile_cost(node, size):
-    """Estimate what recomputing `size` pixels of a row costs."""
-    return size * (node[F.DENSE_PS] / node[F.OW])
+    """Estimate what recomputing `size` pixels of a row costs, with what follows from it."""
+    return BEHIND * size * (node[F.DENSE_PS] / node[F.OW])
 
 
 @jit
@@ -97,4 +107,4 @@ def whole_is_cheaper(node, touched, first, last, entries):
     """Whether recomputing (all rows, where the kernel cannot leave any out) costs less than following differences."""
     pixels = count_touched(touched + first * node[F.OW], (last - first) * node[F.OW])
     rows = last - first if node[F.DIRECT] else node[F.UNITS] // node[F.OW]
-    return follow_cost(node, pixels, entries * pixels / node[F.KW]) > rows * node[F.DENSE_PS]
+    return follow_cost(node, pixels, entries * pixels / node[F.KW]) > BEHIND * rows * node[F.DENSE_PS]

@@ -2,12 +2,12 @@
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
 from accel_sim.engine.jit import jit
-from accel_sim.engine.sparse import accumulate, propagate, reach, slack, strike
+from accel_sim.engine.sparse import accumulate, propagate, reach, residual, slack, strike
 from accel_sim.engine.sparse import fields as F
 from accel_sim.engine.sparse.attach import attach
 
 _accumulate, _accumulate_pool = accumulate.accumulate, accumulate.accumulate_pool
-_measure_slack = slack.measure_slack
+_measure_residuals, _measure_slack = residual.measure_residuals, slack.measure_slack
 _propagate, _undo = propagate.propagate, propagate.undo
 _changed_codes, _changed_decisions = propagate.changed_codes, propagate.changed_decisions
 _any_changed_code = propagate.any_changed_code
@@ -29,8 +29,12 @@ def run_accumulate_pool(handles, number):
 
 @jit
 def run_measure_slack(handles, number):
-    """See `slack.measure_slack`."""
-    _measure_slack(attach(handles), number)
+    """See `residual.measure_residuals` and `slack.measure_slack`."""
+    state = attach(handles)
+    if state[F.NODES][number, F.RESIDUAL]:
+        _measure_residuals(state, number)
+    else:
+        _measure_slack(state, number)
 
 
 @jit

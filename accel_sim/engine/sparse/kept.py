@@ -90,11 +90,13 @@ def memory_of(tables: Tables, images: int) -> Memory:
     """State what runs on a compiled model hold."""
     arrays = (tables.weights, tables.packed, tables.tables, tables.ints, tables.floats, tables.nodes, tables.tensors)
     pixels = int((tables.tensors[:, F.ROWS] * tables.tensors[:, F.WIDTH]).max(initial=1))
+    lists = 8 * tables.entries + 4 * tables.starts + tables.listed
+    spans = 8 * F.SPAN_FIELDS * len(tables.tensors)
     return Memory(
         codes_bytes=tables.codes,
         accumulators_bytes=6 * tables.accumulators,
         work_bytes=tables.codes,
-        scratch_bytes=tables.pixels + pixels + 8 * tables.entries + 4 * (tables.starts + tables.sums),
+        scratch_bytes=tables.pixels + pixels + lists + 4 * tables.sums + spans,
         tables_bytes=sum(a.nbytes for a in arrays),
         images=images,
     )

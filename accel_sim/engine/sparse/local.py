@@ -7,6 +7,7 @@ from accel_sim.engine.bytewise import copy_short, copy_stretch, lookup_short, lo
 from accel_sim.engine.jit import jit
 from accel_sim.engine.requant import ROUNDER
 from accel_sim.engine.sparse import fields as F
+from accel_sim.engine.sparse.changes import write_codes
 from accel_sim.engine.sparse.codes import channel_code
 from accel_sim.engine.sparse.cost import count_touched
 from accel_sim.engine.sparse.reach import any_flag, check_line, check_rows, differs, flagged, reach, widen
@@ -203,6 +204,7 @@ def join(state, number):
         source, table = np.int64(ints[place]), np.int64(ints[place + 1])
         block, pitch, start = np.int64(ints[place + 2]), np.int64(ints[place + 3]), np.int64(ints[place + 4])
         row = state[F.TENSORS][source]
+        write_codes(state, source)
         channels, pixels = row[F.CHANNELS], row[F.WIDTH]
         mapped = np.empty(pixels * channels if table >= 0 else 0, np.uint8)
         for line in range(spans[source, 0], spans[source, 1]):

@@ -1,4 +1,4 @@
-"""Vector code on the channels of one pixel: what changed in it, its products with weights, its codes.
+"""Vector code on the channels of one pixel: what changed in it, and its products with weights.
 
 An *entry* is 64 bits: the differences of two neighbouring channels of a pixel as two int16 in the lower half, then the
 number of the pair (16 bits) and the column of the pixel (16 bits). The weights of a pair are (outputs, 2) int16: one
@@ -11,7 +11,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from accel_sim.engine.jit import cpu_has
-from accel_sim.engine.vector import F32, I8, I16, I32, I64, constant, load, requantised, splat, store
+from accel_sim.engine.vector import I8, I16, I32, I64, constant, load, splat, store
 
 HAS_DOT = cpu_has("avx512vnni") and cpu_has("avx512vl")
 HAS_COMPRESS = cpu_has("avx512f")
@@ -39,6 +39,21 @@ def _store_chosen(builder, values, chosen, address):
         place = builder.add(place, builder.shl(step, ir.Constant(I64, 3)))
 
 
+def store_entries(builder, difference, channels, first, out):
+    """Write the entries of sixteen differences (int16) of which `channels` count; returns how many."""
+    halves, words, wide = difference.type, ir.VectorType(I32, PAIRS), ir.VectorType(I64, PAIRS)
+    lanes = ir.Constant(halves, list(range(2 * PAIRS)))
+    few = builder.icmp_signed("<", channels, ir.Constant(I64, 2 * PAIRS))
+    left = builder.trunc(builder.select(few, channels, ir.Constant(I64, 2 * PAIRS)), I16)
+    inside = builder.icmp_signed("<", lanes, splat(builder, left, halves))
+    pairs = builder.bitcast(builder.select(inside, difference, constant(halves, 0)), words)
+    chosen = builder.icmp_unsigned("!=", pairs, constant(words, 0))
+    numbers = builder.add(splat(builder, first, wide), ir.Constant(wide, list(range(PAIRS))))
+    entries = builder.or_(builder.zext(pairs, wide), builder.shl(numbers, constant(wide, 32)))
+    _store_chosen(builder, entries, chosen, out)
+    return builder.zext(builder.ctpop(builder.bitcast(chosen, I8)), I64)
+
+
 @intrinsic
 def changed_pairs(typingctx, before, after, channels, first, out):
     """Write the entries of up to sixteen channels of a pixel; returns how many, writes eight.
@@ -50,19 +65,8 @@ def changed_pairs(typingctx, before, after, channels, first, out):
     def codegen(context, builder, signature, args):
         before, after, channels, first, out = args
         bytes_, halves = ir.VectorType(I8, 2 * PAIRS), ir.VectorType(I16, 2 * PAIRS)
-        words, wide = ir.VectorType(I32, PAIRS), ir.VectorType(I64, PAIRS)
         old, new = (builder.zext(load(builder, place, bytes_), halves) for place in (before, after))
-        lanes = ir.Constant(halves, list(range(2 * PAIRS)))
-        few = builder.icmp_signed("<", channels, ir.Constant(I64, 2 * PAIRS))
-        left = builder.trunc(builder.select(few, channels, ir.Constant(I64, 2 * PAIRS)), I16)
-        inside = builder.icmp_signed("<", lanes, splat(builder, left, halves))
-        difference = builder.select(inside, builder.sub(new, old), constant(halves, 0))
-        pairs = builder.bitcast(difference, words)
-        chosen = builder.icmp_unsigned("!=", pairs, constant(words, 0))
-        numbers = builder.add(splat(builder, first, wide), ir.Constant(wide, list(range(PAIRS))))
-        entries = builder.or_(builder.zext(pairs, wide), builder.shl(numbers, constant(wide, 32)))
-        _store_chosen(builder, entries, chosen, out)
-        return builder.zext(builder.ctpop(builder.bitcast(chosen, I8)), I64)
+        return store_entries(builder, builder.sub(new, old), channels, first, out)
 
     return types.int64(*[types.int64] * 5), codegen
 
@@ -101,76 +105,23 @@ def _add_products(lanes):
     return add_products
 
 
-def _exceeds(lanes):
-    wide, bytes_ = (ir.VectorType(t, lanes) for t in (I32, I8))
-
-    @intrinsic
-    def exceeds(typingctx, sums, up, down, units, channels, shift):
-        """Whether a difference of up to `lanes` channels, ``sums << shift``, exceeds its slack; addresses first."""
-
-        def codegen(context, builder, signature, args):
-            sums, up, down, units, channels, shift = args
-            difference = builder.shl(load(builder, sums, wide), splat(builder, shift, wide))
-            unit = load(builder, units, wide)
-            above, below = (builder.shl(builder.zext(load(builder, side, bytes_), wide), unit) for side in (up, down))
-            # -below <= difference <= above, as one unsigned comparison
-            beyond = builder.icmp_unsigned(">", builder.add(difference, below), builder.add(above, below))
-            left = splat(builder, builder.trunc(channels, I32), wide)
-            inside = builder.icmp_signed("<", ir.Constant(wide, list(range(lanes))), left)
-            chosen = builder.bitcast(builder.and_(beyond, inside), ir.IntType(lanes))
-            return builder.zext(chosen, I64)
-
-        return types.int64(*[types.int64] * 5, types.int32), codegen
-
-    return exceeds
-
-
-def _settle(lanes):
-    wide, real, codes, mask = (ir.VectorType(t, lanes) for t in (I32, F32, I8, ir.IntType(1)))
-
-    @intrinsic
-    def settle(typingctx, acc, sums, channels, golden, scale, out, shift, floor, ceiling, add):
-        """Requantise up to `lanes` channels: ``rne(clamp(f32(acc + (sums << shift)) * scale)) + add``.
-
-        `acc`, `sums`, `golden`, `scale` and `out` are addresses. Codes that differ from the golden ones are written;
-        returns whether there are any. No branch depends on it: which pixels change cannot be foreseen.
-        """
-
-        def codegen(context, builder, signature, args):
-            acc, sums, channels, golden, scale, out, shift, floor, ceiling, add = args
-            total = builder.shl(load(builder, sums, wide), splat(builder, shift, wide))
-            total = builder.add(total, load(builder, acc, wide))
-            code = requantised(builder, total, load(builder, scale, real), floor, ceiling, add, lanes)
-            differs = builder.icmp_unsigned("!=", code, load(builder, golden, codes))
-            left = splat(builder, builder.trunc(channels, I32), wide)
-            inside = builder.icmp_signed("<", ir.Constant(wide, list(range(lanes))), left)
-            chosen = builder.and_(differs, inside)
-            pointer = builder.inttoptr(out, codes.as_pointer())
-            name = f"llvm.masked.store.v{lanes}i8.p0"
-            kind = ir.FunctionType(ir.VoidType(), [codes, pointer.type, I32, mask])
-            write = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
-            builder.call(write, [code, pointer, ir.Constant(I32, 1), chosen])
-            return builder.zext(builder.bitcast(chosen, ir.IntType(lanes)), I64)
-
-        kinds = [types.int64] * 6 + [types.int32, types.float32, types.float32, types.int32]
-        return types.int64(*kinds), codegen
-
-    return settle
-
-
 add_products_8, add_products_16 = _add_products(8), _add_products(16)
-exceeds_8, exceeds_16 = _exceeds(8), _exceeds(16)
-settle_8, settle_16 = _settle(8), _settle(16)
 
 
-@intrinsic
-def fill_sixteen(typingctx, address, value):
-    """Write an int32 sixteen times from an address on."""
+def _fill(lanes):
+    @intrinsic
+    def fill(typingctx, address, value):
+        """Write an int32 `lanes` times from an address on."""
 
-    def codegen(context, builder, signature, args):
-        address, value = args
-        kind = ir.VectorType(I32, 16)
-        store(builder, splat(builder, builder.trunc(value, I32), kind), address)
-        return context.get_dummy_value()
+        def codegen(context, builder, signature, args):
+            address, value = args
+            kind = ir.VectorType(I32, lanes)
+            store(builder, splat(builder, builder.trunc(value, I32), kind), address)
+            return context.get_dummy_value()
 
-    return types.void(types.int64, types.int64), codegen
+        return types.void(types.int64, types.int64), codegen
+
+    return fill
+
+
+fill_eight, fill_sixteen = _fill(8), _fill(16)

@@ -5,13 +5,16 @@ import numpy as np
 
 from accel_sim.engine.bytewise import copy_short
 from accel_sim.engine.jit import inlined, jit
+from accel_sim.engine.requant import FLOAT32
 from accel_sim.engine.sparse import fields as F
+from accel_sim.engine.sparse.changes import forget_list, may_list, stop_listing, write_codes
 from accel_sim.engine.sparse.cost import entries_reaching, whole_is_cheaper
 from accel_sim.engine.sparse.dense import recompute
 from accel_sim.engine.sparse.follow import follow_rows
+from accel_sim.engine.sparse.joins import join_lists
 from accel_sim.engine.sparse.local import average_pool, global_pool, join, lookup, max_pool, move, pair
 from accel_sim.engine.sparse.plain import recompute_grouped
-from accel_sim.engine.sparse.reach import differs, flagged, reach
+from accel_sim.engine.sparse.reach import clear_flags, differs, flagged, reach
 from accel_sim.engine.sparse.tiles import update_tiles
 from accel_sim.engine.sparse.vector import lowest_bit, poke_byte, prefetch
 
@@ -37,6 +40,8 @@ def update_rows(state, number, first, last, dense, portable):
     if first == last:
         return
     if dense:
+        write_codes(state, state[F.NODES][number, F.IN])
+        stop_listing(state, state[F.NODES][number, F.OUT])
         width = state[F.NODES][number, F.OW]
         recompute(state, number, first, last, portable)
         state[F.TOUCHED][first * width : last * width] = 0
@@ -47,10 +52,10 @@ def update_rows(state, number, first, last, dense, portable):
 
 
 @jit
-def linear(state, number, portable, policy):
+def linear(state, number, portable, policy, wanted):
     """Bring a linear node up to date by the cheaper strategy for every part of it.
 
-    A node without golden accumulators is always recomputed.
+    A node without golden accumulators is always recomputed. Changes are listed where all of them are followed.
     """
     node, touched = state[F.NODES][number], state[F.TOUCHED]
     first, last = reach(state, number)
@@ -59,8 +64,11 @@ def linear(state, number, portable, policy):
     if node[F.ACC] < 0:
         policy = 2
     if node[F.GROUP] > 1:
+        write_codes(state, node[F.IN])
         recompute_grouped(state, number, first, last)
         return
+    if policy != 2 and node[F.MODE] == FLOAT32 and may_list(state, node[F.OUT], wanted):
+        state[F.SPANS][node[F.OUT], F.STANDING] = F.AS_LIST
     if node[F.DIRECT] and node[F.KIND] == F.LINEAR:
         update_tiles(state, number, first, last, portable, policy)
         return
@@ -93,7 +101,7 @@ def propagate(state, first, stop, portable, policy, wanted):
         0: by the cost model; 1: differences only; 2: recompute every linear node that a change reaches.
     wanted
         Tensor whose changes are asked for in the end. Those of every other are undone as soon as its last reader has
-        run, while they are still in the caches. -1: all are asked for.
+        run, while they are still in the caches, and need not be written at all. -1: all are asked for.
 
     Returns
     -------
@@ -108,9 +116,15 @@ def propagate(state, first, stop, portable, policy, wanted):
         if kind == F.FOREIGN:
             return number
         if kind == F.LINEAR or kind == F.TRANSPOSED:
-            linear(state, number, portable, policy)
+            linear(state, number, portable, policy, wanted)
+            if state[F.SPANS][node[F.OUT], F.LAST] == 0:
+                forget_list(state, node[F.OUT])
         else:
             state[F.TALLY][F.LOCAL_NODES] += 1
+            if kind != F.JOIN:
+                write_codes(state, node[F.IN])
+                if node[F.IN2] >= 0:
+                    write_codes(state, node[F.IN2])
         if kind == F.LOOKUP:
             lookup(state, number)
         elif kind == F.PAIR:
@@ -122,10 +136,12 @@ def propagate(state, first, stop, portable, policy, wanted):
         elif kind == F.GLOBAL:
             global_pool(state, number)
         elif kind == F.JOIN:
-            join(state, number)
+            if not join_lists(state, number, wanted):
+                join(state, number)
         elif kind == F.MOVE:
             move(state, number)
         if wanted >= 0:
+            state[F.TALLY][F.LISTED_TENSORS] += state[F.SPANS][node[F.OUT], F.STANDING] == F.AS_LIST
             for place in range(node[F.DONE], node[F.DONE] + node[F.DONE_COUNT]):
                 tensor = np.int64(state[F.INTS][place])
                 if tensor != wanted:
@@ -148,8 +164,12 @@ def undo_tensor(state, tensor):
     flags = state[F.FLAGS].ctypes.data + row[F.PIXELS]
     golden, work = state[F.GOLDEN].ctypes.data + row[F.OFFSET], state[F.WORK].ctypes.data + row[F.OFFSET]
     for line in range(spans[tensor, 0], last):
-        restore_row(flags, golden, work, line * width, width, size, line + 1 < last)
-    spans[tensor, 0], spans[tensor, 1] = 0, 0
+        if spans[tensor, F.STANDING] == F.AS_LIST:
+            clear_flags(flags + line * width, width)
+        else:
+            restore_row(flags, golden, work, line * width, width, size, line + 1 < last)
+    spans[tensor, F.FIRST], spans[tensor, F.LAST] = 0, 0
+    forget_list(state, tensor)
 
 
 @inlined

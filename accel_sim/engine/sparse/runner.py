@@ -59,11 +59,11 @@ def make_scratch(tables: Tables) -> Scratch:
     pixels = int((tables.tensors[:, F.ROWS] * tables.tensors[:, F.WIDTH]).max(initial=1)) + 64
     return Scratch(
         flags=aligned_zeros(tables.pixels + 64, np.uint8),
-        spans=np.zeros((len(tables.numbers), 2), np.int64),
+        spans=np.zeros((len(tables.numbers), F.SPAN_FIELDS), np.int64),
         touched=aligned_zeros(pixels, np.uint8),
         entries=aligned_zeros(tables.entries + 16, np.int64),
         starts=aligned_zeros(tables.starts + 32, np.int32),
-        listed=np.zeros(int(tables.tensors[:, F.ROWS].max(initial=1)) + 8, np.uint8),
+        listed=np.zeros(tables.listed + 8, np.uint8),
         sums=aligned_zeros(tables.sums + 32, np.int32),
         crossing=np.zeros(int(tables.tensors[:, F.WIDTH].max(initial=1)) + 16, np.int32),
         tally=np.zeros(F.TALLY_FIELDS, np.int64),

@@ -12,8 +12,9 @@ import numpy as np
 from accel_sim.engine.jit import inlined, jit
 from accel_sim.engine.sparse import fields as F
 from accel_sim.engine.sparse.entries import listed_between, source_row, window_columns
-from accel_sim.engine.sparse.products import add_products_8, add_products_16, fill_sixteen
-from accel_sim.engine.sparse.vector import peek_word
+from accel_sim.engine.sparse.products import add_products_8, add_products_16, fill_eight, fill_sixteen
+from accel_sim.engine.sparse.reach import flagged
+from accel_sim.engine.sparse.vector import lowest_bit, peek_word
 
 
 @inlined
@@ -66,6 +67,26 @@ def scatter_wide(entries, count, weights, sums, pitch, across, tap, taps, row_si
 
 
 @inlined
+def clear_slots(touched, first, last, sums, apart, length):
+    """Set the slots of the touched columns ``first .. last`` to zero; nothing else is read of what entries add to.
+
+    `touched` and `sums` are addresses, of the row and of the first column's slot; slots are `length` bytes.
+    """
+    for x in range(first // 64 * 64, last, 64):
+        mask = flagged(touched, x, last)
+        if x < first:
+            mask &= np.int64(-1) << (first - x)
+        while mask:
+            slot = sums + (x + lowest_bit(mask) - first) * apart
+            mask &= mask - 1
+            if length == 32:
+                fill_eight(slot, np.int64(0))
+            else:
+                for place in range(slot, slot + length, 64):
+                    fill_sixteen(place, np.int64(0))
+
+
+@inlined
 def scatter(places, node, line, first, last):
     """Leave the sums of output columns ``first .. last`` of a row in their slots; returns the entries that were added.
 
@@ -73,9 +94,8 @@ def scatter(places, node, line, first, last):
     """
     oc, kw, sums = node[F.OC], node[F.KW], places.sums
     size = slot_size(oc)
-    count, step, margin = slots(node, last - first)
-    for place in range(sums, sums + 4 * count * size, 64):
-        fill_sixteen(place, np.int64(0))
+    step, margin = slots(node, last - first)[1:]
+    clear_slots(places.touched + line * node[F.OW], first, last, sums + 4 * margin * size, 4 * step * size, 4 * size)
     begin, end = window_columns(node, first, last)
     pitch, across = 4 * size, -4 * size * node[F.DW]
     base = sums + 4 * size * (margin - first * step + node[F.LEFT])

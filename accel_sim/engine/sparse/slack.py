@@ -1,4 +1,4 @@
-"""How far every golden accumulator may move before its code changes: most differences end there.
+"""How far golden accumulators may move before their codes change, where they have no `residual`.
 
 Of every accumulator two bytes are kept: it may rise by ``up << unit`` and fall by ``down << unit``, and to everything
 between, without a change of its code. The unit is a channel's, about a 512th of a step from one code to the next.
@@ -10,14 +10,13 @@ steps need not be, there the nearest steps are taken.
 import numpy as np
 
 from accel_sim.engine.jit import inlined, jit
-from accel_sim.engine.requant import FLOAT32, STEPS
+from accel_sim.engine.requant import STEPS
 from accel_sim.engine.sparse import fields as F
 from accel_sim.engine.sparse.codes import channel_code
 
 MOST = 255  # units that a byte holds
 MOST_UNIT = 22  # as a power of two: twice the largest slack stays within an int32
 FARTHEST = np.int64(1) << 31
-NEAR = 0.4999  # of half a step
 
 
 @inlined
@@ -39,34 +38,6 @@ def searched(node, ints, floats, channel, acc, code, unit):
         else:
             high = middle
     return np.int64(low)
-
-
-@inlined
-def guessed(node, ints, floats, channel, acc, code, unit, room):
-    """Slack from an estimate of the room there is, in units; it is tried, and searched for if that fails."""
-    slack = np.int64(min(max(room, 0.0), np.float64(MOST)))
-    if slack == 0 or quiet(node, ints, floats, channel, acc, code, slack * unit):
-        return slack
-    return searched(node, ints, floats, channel, acc, code, unit)
-
-
-@jit
-def rounding_slack(node, ints, floats, channel, acc, code, unit):
-    """Slack upwards and downwards of onnxruntime's formula, from the distance to the next rounding boundaries.
-
-    The distance is that of the exact product, less a ten thousandth of a step for what float32 rounds. One of a pixel's
-    many channels is soon near to a boundary: a wider margin would have it requantised for nothing.
-    """
-    scale = np.float64(floats[node[F.SCALE] + channel])
-    units = 1.0 / (scale * np.float64(unit))
-    value, level = np.float64(acc) * scale, np.float64(np.int64(code) - node[F.BYTE] - node[F.ZERO])
-    above, below = (level + NEAR - value) * units, (value - level + NEAR) * units
-    if level >= node[F.HIGH] - node[F.ZERO]:
-        above = np.float64(MOST)
-    if level <= node[F.LOW] - node[F.ZERO]:
-        below = np.float64(MOST)
-    up = guessed(node, ints, floats, channel, acc, code, unit, above)
-    return up, guessed(node, ints, floats, channel, acc, code, -unit, below)
 
 
 @jit
@@ -95,9 +66,7 @@ def measure_slack(state, number):
         for channel in range(oc):
             acc, unit = np.int64(accumulators[first + channel]), np.int64(1) << np.int64(ints[node[F.UNIT] + channel])
             code = golden[place + pixel * oc + channel]
-            if node[F.MODE] == FLOAT32:
-                up, down = rounding_slack(node, ints, floats, channel, acc, code, unit)
-            elif node[F.MODE] == STEPS:
+            if node[F.MODE] == STEPS:
                 up, down = between_steps(node, ints, channel, acc, unit)
             else:
                 up = searched(node, ints, floats, channel, acc, code, unit)

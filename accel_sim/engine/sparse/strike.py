@@ -8,6 +8,7 @@ from accel_sim.engine.sparse import fields as F
 from accel_sim.engine.sparse.codes import channel_code
 from accel_sim.engine.sparse.plain import bias_of, channel_sum
 from accel_sim.engine.sparse.reach import differs, widen
+from accel_sim.engine.sparse.residual import may_leave, residual_of
 
 
 @jit
@@ -34,6 +35,9 @@ def strike_rows(state, number, channel, source_channel, ky, kx, difference):
     slack, unit = state[F.SLACK], np.int64(0)
     if node[F.ACC] >= 0:
         unit = np.int64(ints[node[F.UNIT] + channel])
+    near, margin, longest = node[F.RESIDUAL] != 0, np.int64(0), np.int64(0)
+    if near:
+        margin, longest = np.int64(weights[node[F.MARGIN] + channel]), np.int64(weights[node[F.REACH] + channel])
     down, across = ky * node[F.DH] - node[F.TOP], kx * node[F.DW] - node[F.LEFT]
     walk_inputs = transposed and weighted
     height, width = (ih, iw) if walk_inputs else (oh, ow)
@@ -52,15 +56,18 @@ def strike_rows(state, number, channel, source_channel, ky, kx, difference):
             if weighted:
                 code = golden[offset + ((image * ih + y) * iw + x) * ic + source_channel]
                 change = (difference * (np.int32(code) - zero)) << shift
-                if change == 0:
-                    continue
             pixel = line * ow + ox
             if node[F.ACC] >= 0:
-                place = 2 * (node[F.ACC] + pixel * node[F.ROW]) + channel
-                up, room = np.int64(slack[place]) << unit, np.int64(slack[place + node[F.ROW]]) << unit
-                if -room <= change <= up:
-                    continue
-                total = accumulators[node[F.ACC] + pixel * node[F.ROW] + channel]
+                place = node[F.ACC] + pixel * node[F.ROW]
+                if near:
+                    if not may_leave(margin, longest, residual_of(slack, place + channel), np.int64(change)):
+                        continue
+                else:
+                    up = np.int64(slack[2 * place + channel]) << unit
+                    room = np.int64(slack[2 * place + channel + node[F.ROW]]) << unit
+                    if -room <= change <= up:
+                        continue
+                total = accumulators[place + channel]
             else:
                 total = channel_sum(node, golden, offset, weights, line, ox, channel) << shift
                 total += bias_of(node, ints, channel)

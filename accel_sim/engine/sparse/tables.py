@@ -15,11 +15,13 @@ from accel_sim.engine.sparse.aligned import LINE, aligned_copy
 from accel_sim.engine.sparse.cost import PER_ROW, dense_pixel
 from accel_sim.engine.sparse.entries import SPARE
 from accel_sim.engine.sparse.products import MOST_CHANNELS, MOST_COLUMNS
+from accel_sim.engine.sparse.residual import measure_margins
 from accel_sim.engine.sparse.slack import MOST, MOST_UNIT
 from accel_sim.engine.steps import ConcatStep, Lookup2Step, LookupStep, MoveStep, Step, real_table, window_tuple
 from accel_sim.model import AveragePool, Concat, Dequantise, GlobalAveragePool, Graph, MaxPool, Move, Node
 
 Array = NDArray[Any]
+ROOM_SHARE, MOST_LISTED = 8, 1 << 12  # of a tensor's pairs of channels its list has room for; for so many always
 WIDTH = 8  # accumulator rows are padded to whole vectors
 ALIGNMENT = LINE  # whole vectors may be read past the end of any tensor
 
@@ -62,6 +64,7 @@ class Tables:
     pixels: int
     entries: int
     starts: int
+    listed: int
     sums: int
 
 
@@ -76,10 +79,11 @@ class _Compiler:
             shape = _stored(graph.tensors[name].shape)
             size, channels = graph.tensors[name].size, shape[-1] if shape else 1
             width = shape[-2] if len(shape) >= 3 else 1
-            row[:] = self.codes, size, channels, width, size // (channels * width), self.pixels
+            row[: F.ENTRY] = self.codes, size, channels, width, size // (channels * width), self.pixels
             self.codes += -(-size // ALIGNMENT) * ALIGNMENT + ALIGNMENT
             self.pixels += -(-(size // channels) // ALIGNMENT) * ALIGNMENT + ALIGNMENT
         self.nodes = np.zeros((len(graph.nodes), F.NODE_FIELDS), np.int64)
+        self.listed, self.joins = 0, dict[int, list[int]]()
         self.weights, self.packed = _Arena(np.int16), _Arena(np.int8)
         self.tables, self.ints, self.floats = _Arena(np.uint8), _Arena(np.int32), _Arena(np.float32)
         self.accumulators, self.entries, self.starts, self.sums = 0, 0, 0, 0
@@ -88,12 +92,38 @@ class _Compiler:
         for number, node in enumerate(self.graph.nodes):
             self._node(number, node)
         self._note_last_readers()
+        self._reserve_lists()
         self._keep_accumulators(accumulator_bytes)
+        weights, ints, floats = self.weights.array(), self.ints.array(), self.floats.array()
+        for row in self.nodes:
+            if row[F.KIND] in (F.LINEAR, F.TRANSPOSED):
+                row[F.RESIDUAL] = measure_margins(row, ints, floats, weights)
         return Tables(
-            self.tensors, self.numbers, self.nodes, self.weights.array(), self.packed.array(), self.tables.array(),
-            self.ints.array(), self.floats.array(), self.accumulators + 16, self.codes, self.pixels, self.entries,
-            self.starts, self.sums,
+            self.tensors, self.numbers, self.nodes, weights, self.packed.array(), self.tables.array(),
+            ints, floats, self.accumulators + 16, self.codes, self.pixels, self.entries,
+            self.starts, self.listed, self.sums,
         )  # fmt: skip
+
+    def _reserve_lists(self) -> None:
+        """Give a list of changes of its own to every tensor that a node reads entry by entry.
+
+        It comes after the scratch for the longest input. Of tensors with more changes than a list has room for, the
+        codes are written.
+        """
+        self.listed = int(self.tensors[:, F.ROWS].max(initial=1)) + 8
+        wanted = {int(row[F.IN]) for row in self.nodes if row[F.KIND] in (F.LINEAR, F.TRANSPOSED) and row[F.GROUP] == 1}
+        for joined, parts in self.joins.items():
+            wanted.update(parts if joined in wanted else ())
+        for number in sorted(wanted):
+            row = self.tensors[number]
+            if row[F.WIDTH] > MOST_COLUMNS or row[F.CHANNELS] > MOST_CHANNELS:
+                continue
+            pairs = row[F.ROWS] * row[F.WIDTH] * -(-row[F.CHANNELS] // 2)
+            row[F.ENTRY], row[F.ROOM] = self.entries, max(pairs // ROOM_SHARE, MOST_LISTED)
+            row[F.START], row[F.MARK] = self.starts, self.listed
+            self.entries += int(row[F.ROOM]) + 16
+            self.starts += int(row[F.ROWS] * (row[F.WIDTH] + SPARE))
+            self.listed += int(row[F.ROWS])
 
     def _note_last_readers(self) -> None:
         """Note for every node which tensors of codes it is the last to read, unless it only turns them into results."""
@@ -197,6 +227,9 @@ class _Compiler:
         row[F.ACC_SHIFT], row[F.X_ZERO] = step.shift, step.x_zero
         self._stage(row, step.stage, bias)
         row[F.UNIT] = self._unit(step.stage, outputs)
+        row[F.MARGIN], row[F.REACH] = (self.weights.add(np.zeros(-(-outputs // 32) * 32)) for _ in range(2))
+        with np.errstate(divide="ignore"):
+            row[F.STEP] = self.floats.add(np.float32(1) / step.stage.scale)
 
     def _keep_accumulators(self, limit_bytes: int | None) -> None:
         """Give a place to the accumulators that save most per byte; a node without them is always recomputed.
@@ -296,6 +329,7 @@ class _Compiler:
             start += length
         row[F.KIND], row[F.COUNT] = F.JOIN, len(entries)
         row[F.INDEX] = self.ints.add(np.array(entries))
+        self.joins[int(row[F.OUT])] = [self.numbers[name] for name in node.inputs]
 
     def _move(self, row: Array, node: Node, step: MoveStep, operation: Move) -> None:
         row[F.KIND] = F.MOVE

@@ -9,12 +9,14 @@ from accel_sim.engine.linear import BLOCK
 from accel_sim.engine.microkernel import ROWS, runs_times_matrix
 from accel_sim.engine.requant import FLOAT32
 from accel_sim.engine.sparse import fields as F
+from accel_sim.engine.sparse.changes import stop_listing, write_codes
 from accel_sim.engine.sparse.cost import (
     ALWAYS,
     CERTAIN,
     NEVER,
     entries_reaching,
     follow_cost,
+    nowhere_dense,
     tile_cost,
     touched_limit,
 )
@@ -27,17 +29,18 @@ from accel_sim.engine.sparse.vector import count_bits
 
 
 @jit
-def sort_tiles(state, number, first, last, size, policy, chosen):
+def sort_tiles(state, number, first, last, size, policy, entries, chosen):
     """Mark the tiles of rows ``first .. last`` that are recomputed for certain (1) and those to be weighed (2).
 
-    `chosen` is (rows, tiles); a tile is `size` pixels of a row. Returns the columns that span those to be weighed.
+    `chosen` is (rows, tiles); a tile is `size` pixels of a row; `entries` reach each pixel on average. Returns
+    the columns that span those to be weighed.
     """
     node, touched = state[F.NODES][number], state[F.TOUCHED].ctypes.data
     width = node[F.OW]
     left, right = int(width), 0
     limit = np.int64(ALWAYS if policy == 2 else NEVER)
     if policy == 0:
-        limit = touched_limit(node, size, entries_reaching(state, number, first, last) / CERTAIN)
+        limit = touched_limit(node, size, entries / CERTAIN)
     for line in range(first, last):
         for tile in range(chosen.shape[1]):
             x = tile * size
@@ -55,21 +58,28 @@ def sort_tiles(state, number, first, last, size, policy, chosen):
 def weigh_tiles(state, number, first, last, size, span, chosen):
     """List what reaches the tiles marked 2 and decide about each of them; returns how many entries are listed."""
     node, places = state[F.NODES][number], places_of(state, number)
-    width, filled = node[F.OW], np.int64(0)
+    width, filled, cost_of_tile = node[F.OW], np.int64(0), tile_cost(node, size)
     for line in range(first, last):
-        known = False
+        some = False
+        for tile in range(chosen.shape[1]):
+            some |= chosen[line - first, tile] == 2
+        if not some:
+            continue
+        begin, end = window_rows(node, line)
+        filled = list_rows(places, node, begin, end, span, filled)
+        # Most rows are reached by so little that no tile of them is worth recomputing.
+        every = follow_cost(node, size, entries_between(node, places.starts, line, np.int64(0), width)) <= cost_of_tile
         for tile in range(chosen.shape[1]):
             if chosen[line - first, tile] != 2:
                 continue
-            if not known:
-                begin, end = window_rows(node, line)
-                filled = list_rows(places, node, begin, end, span, filled)
-                known = True
+            if every:
+                chosen[line - first, tile] = 0
+                continue
             x = tile * size
             stop = min(width, x + size)
             count = count_bits(flagged(places.touched + line * width, x, stop))
             cost = follow_cost(node, count, entries_between(node, places.starts, line, x, stop))
-            chosen[line - first, tile] = cost > tile_cost(node, size)
+            chosen[line - first, tile] = cost > cost_of_tile
     return filled
 
 
@@ -149,16 +159,22 @@ def update_tiles(state, number, first, last, portable, policy):
     node = state[F.NODES][number]
     oh = node[F.OH]
     size = ROWS * (2 if node[F.OC] <= node[F.COLUMNS] // 2 else 1)
-    chosen = np.empty((last - first, -(-node[F.OW] // size)), np.uint8)
-    left, right = sort_tiles(state, number, first, last, size, policy, chosen)
+    chosen = np.zeros((last - first, -(-node[F.OW] // size)), np.uint8)
+    entries = entries_reaching(state, number, first, last) if policy == 0 else 0.0
+    if policy == 1 or (policy == 0 and nowhere_dense(node, size, entries)):
+        span = (np.int64(0), node[F.IW])
+        follow_rows(state, number, first, last, span, np.int64(0), chosen, size)
+        return
+    left, right = sort_tiles(state, number, first, last, size, policy, entries, chosen)
     filled, span = np.int64(0), (np.int64(0), np.int64(0))
     if left < right:
         span = window_columns(node, left, right)
     if policy == 0:
         filled = weigh_tiles(state, number, first, last, size, span, chosen)
-    elif policy == 1:
-        chosen[:] = 0
     begin, end, leftmost, rightmost = spanned(chosen, first)
+    if begin < end:  # tiles read and write codes
+        write_codes(state, node[F.IN])
+        stop_listing(state, node[F.OUT])
     while begin < end:
         stop = min(end, (begin // oh + 1) * oh)
         recompute_tiles(state, number, first, begin, stop, leftmost, rightmost, size, chosen, portable)
