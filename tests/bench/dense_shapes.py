@@ -73,4 +73,4 @@ def _change_everything(runner: FaultRunner) -> None:
     runner.state[F.WORK][first : first + size] ^= np.uint8(1)
     pixels = int(tensor[F.WIDTH] * tensor[F.ROWS])
     runner.state[F.FLAGS][tensor[F.PIXELS] : tensor[F.PIXELS] + pixels] = 1
-    runner.state[F.SPANS][runner.tables.numbers["x"]] = 0, tensor[F.ROWS]
+    runner.state[F.SPANS][runner.tables.numbers["x"], : F.STANDING] = 0, tensor[F.ROWS]

@@ -79,7 +79,7 @@ def update(runner: FaultRunner, codes: np.ndarray) -> tuple[np.ndarray, np.ndarr
     state[F.WORK][source[F.OFFSET] : source[F.OFFSET] + source[F.SIZE]] = codes.reshape(-1)
     state[F.FLAGS][source[F.PIXELS] : source[F.PIXELS] + changed.size] = changed
     rows = np.flatnonzero(changed.reshape(-1, source[F.WIDTH]).any(axis=1))
-    state[F.SPANS][tables.numbers["x"]] = rows[0], rows[-1] + 1
+    state[F.SPANS][tables.numbers["x"], : F.STANDING] = rows[0], rows[-1] + 1
     assert run_propagate(runner.handles, 0, 1, runner.portable, runner.policy) == 1
     pixels = int(target[F.ROWS] * target[F.WIDTH])
     flags = state[F.FLAGS][target[F.PIXELS] : target[F.PIXELS] + pixels].copy()
