@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from accel_sim.engine.sparse import DENSE, DIFFERENCES, MODEL, FaultRunner
 from accel_sim.engine.sparse import fields as F  # noqa: N812
 from accel_sim.engine.sparse.entry import run_propagate
+from accel_sim.engine.sparse.runner import ALL
 from accel_sim.faults import Fault, Injector, upset_of
 
 POLICIES = {"mixed": MODEL, "follow": DIFFERENCES, "recompute": DENSE}
@@ -82,7 +83,7 @@ def again(runner: FaultRunner, numbers: Iterable[int], policy: int) -> Iterator[
     for number in numbers:
         before = tally.copy()
         begin = time.thread_time_ns()
-        run_propagate(runner.handles, number, number + 1, runner.portable, policy)
+        run_propagate(runner.handles, number, number + 1, runner.portable, policy, ALL)
         nanoseconds = time.thread_time_ns() - begin
         work = NodeWork(number, nanoseconds, tally - before)
         if work.followed() or work.recomputed():

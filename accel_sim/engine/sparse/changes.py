@@ -48,6 +48,16 @@ def may_list(state, tensor, wanted):
     return wanted >= 0 and tensor != wanted and row[F.ROOM] > 0 and spans[tensor, F.LAST] == 0
 
 
+@inlined
+def row_of_list(state, row, line):
+    """Addresses of the first entry that a row (of all images) of a listed tensor has, and behind the last."""
+    if peek_byte(address(state[F.LISTED]) + row[F.MARK] + line) == 0:
+        return np.int64(0), np.int64(0)
+    starts = address(state[F.STARTS]) + 4 * (row[F.START] + line * (row[F.WIDTH] + SPARE))
+    entries = address(state[F.ENTRIES]) + 8 * row[F.ENTRY]
+    return entries + 8 * np.int64(peek_half(starts)), entries + 8 * np.int64(peek_half(starts + 4 * row[F.WIDTH]))
+
+
 @jit
 def write_codes(state, tensor):
     """Write the codes of a tensor whose changes stand in its list only."""
@@ -56,13 +66,9 @@ def write_codes(state, tensor):
         return
     spans[tensor, F.STANDING] = F.BOTH
     width, channels, work = row[F.WIDTH], row[F.CHANNELS], address(state[F.WORK]) + row[F.OFFSET]
-    entries, listed = address(state[F.ENTRIES]) + 8 * row[F.ENTRY], address(state[F.LISTED]) + row[F.MARK]
     for line in range(spans[tensor, F.FIRST], spans[tensor, F.LAST]):
-        if peek_byte(listed + line) == 0:
-            continue
-        starts = address(state[F.STARTS]) + 4 * (row[F.START] + line * (width + SPARE))
-        low, high = np.int64(peek_half(starts)), np.int64(peek_half(starts + 4 * width))
-        for place in range(entries + 8 * low, entries + 8 * high, 8):
+        first, last = row_of_list(state, row, line)
+        for place in range(first, last, 8):
             entry = peek_word(place)
             column, pair = place_of_pair(entry)
             code = work + (line * width + column) * channels + 2 * pair

@@ -38,9 +38,9 @@ def run_measure_slack(handles, number):
 
 
 @jit
-def run_propagate(handles, first, stop, portable, policy):
+def run_propagate(handles, first, stop, portable, policy, wanted):
     """See `propagate.propagate`."""
-    return _propagate(attach(handles), first, stop, portable, policy, -1)
+    return _propagate(attach(handles), first, stop, portable, policy, wanted)
 
 
 @jit

@@ -32,6 +32,7 @@ LOW, HIGH, ZERO, BYTE, X_ZERO = 33, 34, 35, 36, 37
 PACKED, DEPTH, COLUMNS, PACKED_SIZE, FIXED, W_ZERO, DENSE_PS = 38, 39, 40, 41, 42, 43, 44
 # Tables and maps.
 TABLE, INDEX, COUNT, FILL = 45, 46, 47, 48
+PART = 5  # numbers at INDEX for every input of a JOIN or a FOREIGN node, see `local.join`
 FUSED, INCLUDE_PAD, DIRECT, UNIT = 49, 50, 51, 52
 # Tensors that no later node reads: place in INTS and number of them.
 DONE, DONE_COUNT = 53, 54

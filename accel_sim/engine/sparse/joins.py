@@ -5,13 +5,18 @@ import numpy as np
 
 from accel_sim.engine.jit import inlined, jit
 from accel_sim.engine.sparse import fields as F
-from accel_sim.engine.sparse.changes import difference, fill_starts, list_changes, may_list, place_of_pair
+from accel_sim.engine.sparse.changes import (
+    difference,
+    fill_starts,
+    list_changes,
+    may_list,
+    place_of_pair,
+    row_of_list,
+)
 from accel_sim.engine.sparse.entries import SPARE
 from accel_sim.engine.sparse.places import address
 from accel_sim.engine.sparse.reach import widen
-from accel_sim.engine.sparse.vector import peek_byte, peek_half, peek_word, poke_byte, poke_word, prefetch
-
-PART = 5  # numbers that INTS holds per input, see `local.join`
+from accel_sim.engine.sparse.vector import peek_byte, peek_word, poke_byte, poke_word, prefetch
 
 
 @jit
@@ -22,7 +27,7 @@ def mergeable(state, number, wanted):
         return False
     outer, entries = state[F.TENSORS][node[F.OUT]], np.int64(0)
     for part in range(node[F.COUNT]):
-        place = node[F.INDEX] + PART * part
+        place = node[F.INDEX] + F.PART * part
         source = np.int64(ints[place])
         row = state[F.TENSORS][source]
         along = ints[place + 2] == row[F.CHANNELS] and ints[place + 3] == outer[F.CHANNELS]
@@ -49,16 +54,6 @@ def mapped(entry, codes, table):
 
 
 @inlined
-def row_of_list(state, row, line):
-    """Addresses of the first entry that a row (of all images) of a listed tensor has, and behind the last."""
-    if peek_byte(address(state[F.LISTED]) + row[F.MARK] + line) == 0:
-        return np.int64(0), np.int64(0)
-    starts = address(state[F.STARTS]) + 4 * (row[F.START] + line * (row[F.WIDTH] + SPARE))
-    entries = address(state[F.ENTRIES]) + 8 * row[F.ENTRY]
-    return entries + 8 * np.int64(peek_half(starts)), entries + 8 * np.int64(peek_half(starts + 4 * row[F.WIDTH]))
-
-
-@inlined
 def golden_pair(state, row, line, entry):
     """Address of the golden codes that an entry of a row changes."""
     column, pair = place_of_pair(entry)
@@ -70,13 +65,13 @@ def begin_row(state, number, line, cursors):
     """Set the cursors, (inputs, 2) addresses, to a row of all inputs, and ask for the codes that the next row needs."""
     node, ints = state[F.NODES][number], state[F.INTS]
     for part in range(node[F.COUNT]):
-        source = np.int64(ints[node[F.INDEX] + PART * part])
+        source = np.int64(ints[node[F.INDEX] + F.PART * part])
         row, spans = state[F.TENSORS][source], state[F.SPANS]
         cursors[part] = 0
         if not spans[source, F.FIRST] <= line < spans[source, F.LAST]:
             continue
         cursors[part, 0], cursors[part, 1] = row_of_list(state, row, line)
-        if ints[node[F.INDEX] + PART * part + 1] >= 0 and line + 1 < spans[source, F.LAST]:
+        if ints[node[F.INDEX] + F.PART * part + 1] >= 0 and line + 1 < spans[source, F.LAST]:
             first, last = row_of_list(state, row, line + 1)
             for place in range(first, last, 8):
                 prefetch(golden_pair(state, row, line + 1, peek_word(place)))
@@ -104,7 +99,7 @@ def merge_row(state, number, line, cursors, filled):
     while column < outer[F.WIDTH]:
         written, before = fill_starts(starts, written, column, filled), filled
         for part in range(node[F.COUNT]):
-            place = node[F.INDEX] + PART * part
+            place = node[F.INDEX] + F.PART * part
             table, shift = np.int64(ints[place + 1]), np.int64(ints[place + 4]) // 2 << 32
             while cursors[part, 0] < cursors[part, 1]:
                 entry = peek_word(cursors[part, 0])
@@ -136,7 +131,7 @@ def join_lists(state, number, wanted):
     target, filled = node[F.OUT], np.int64(0)
     first, last = np.int64(1 << 60), np.int64(0)
     for part in range(node[F.COUNT]):
-        source = np.int64(ints[node[F.INDEX] + PART * part])
+        source = np.int64(ints[node[F.INDEX] + F.PART * part])
         if spans[source, F.LAST] > 0:
             first, last = min(first, spans[source, F.FIRST]), max(last, spans[source, F.LAST])
     cursors = np.zeros((node[F.COUNT], 2), np.int64)

@@ -200,7 +200,7 @@ def join(state, number):
     out, width = outer[F.OFFSET], outer[F.CHANNELS]
     for part in range(node[F.COUNT]):
         # Five numbers per input: tensor, table (or -1), block length in the input, in the output, start in the output.
-        place = node[F.INDEX] + 5 * part
+        place = node[F.INDEX] + F.PART * part
         source, table = np.int64(ints[place]), np.int64(ints[place + 1])
         block, pitch, start = np.int64(ints[place + 2]), np.int64(ints[place + 3]), np.int64(ints[place + 4])
         row = state[F.TENSORS][source]

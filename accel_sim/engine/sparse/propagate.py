@@ -28,7 +28,7 @@ def has_change(state, node):
         return False
     if kind == F.JOIN or kind == F.FOREIGN:
         for part in range(node[F.COUNT]):
-            if spans[state[F.INTS][node[F.INDEX] + 5 * part], 1] > 0:
+            if spans[state[F.INTS][node[F.INDEX] + F.PART * part], 1] > 0:
                 return True
         return False
     return spans[node[F.IN], 1] > 0 or (node[F.IN2] >= 0 and spans[node[F.IN2], 1] > 0)

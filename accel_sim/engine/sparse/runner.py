@@ -15,6 +15,7 @@ from accel_sim.engine.microkernel import portable
 from accel_sim.engine.operands import Patch, bias_row, check_flips, view_positions
 from accel_sim.engine.sparse import fields as F
 from accel_sim.engine.sparse.aligned import aligned_copy, aligned_zeros
+from accel_sim.engine.sparse.arena import ALIGNMENT
 from accel_sim.engine.sparse.attach import handles
 from accel_sim.engine.sparse.entry import (
     count_changed_codes,
@@ -31,12 +32,13 @@ from accel_sim.engine.sparse.entry import (
     run_undo,
 )
 from accel_sim.engine.sparse.kept import Kept
-from accel_sim.engine.sparse.tables import ALIGNMENT, Tables
+from accel_sim.engine.sparse.tables import Tables
 from accel_sim.model import View
 
 Array = NDArray[Any]
 Changed = dict[str, Array]
 MODEL, DIFFERENCES, DENSE = 0, 1, 2
+ALL = -1  # instead of the tensor whose changes are wanted
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,7 +184,7 @@ class FaultRunner:
             stop = next((w for w in waiting if w >= number), nodes)
             at = stop
             if number < stop:
-                at = int(run_propagate(self.handles, number, stop, self.portable, self.policy))
+                at = int(run_propagate(self.handles, number, stop, self.portable, self.policy, ALL))
             if at < stop:
                 self._foreign(at, floats, {})
                 number = at + 1
@@ -208,7 +210,7 @@ class FaultRunner:
         if touched and (inputs_changed or not self._strike(number, row, upset.parameters)):
             self._foreign(number, floats, upset.parameters)
         elif not touched and inputs_changed:
-            at = run_propagate(self.handles, number, number + 1, self.portable, self.policy)
+            at = run_propagate(self.handles, number, number + 1, self.portable, self.policy, ALL)
             if at == number:
                 self._foreign(number, floats, {})
         for name in node.outputs:
@@ -304,7 +306,7 @@ class FaultRunner:
                 later = any(n in floats for node in self.graph.nodes[number:] for n in node.inputs)
                 if not later:
                     break
-                at = run_propagate(self.handles, number, number + 1, self.portable, self.policy)
+                at = run_propagate(self.handles, number, number + 1, self.portable, self.policy, ALL)
                 if at == number:
                     self._foreign(number, floats, {})
             else:

@@ -1,6 +1,6 @@
 """Compile a Graph into the flat tables that the propagation reads."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from accel_sim.engine.linear_steps import ConvStep, ConvTransposeStep, GemmStep,
 from accel_sim.engine.operands import Stage, stage
 from accel_sim.engine.requant import FLOAT32, SHIFT, STEPS
 from accel_sim.engine.sparse import fields as F
-from accel_sim.engine.sparse.aligned import LINE, aligned_copy
+from accel_sim.engine.sparse.arena import ALIGNMENT, Arena
 from accel_sim.engine.sparse.cost import PER_ROW, dense_pixel
 from accel_sim.engine.sparse.entries import SPARE
 from accel_sim.engine.sparse.products import MOST_CHANNELS, MOST_COLUMNS
@@ -23,28 +23,6 @@ from accel_sim.model import AveragePool, Concat, Dequantise, GlobalAveragePool, 
 Array = NDArray[Any]
 ROOM_SHARE, MOST_LISTED = 8, 1 << 12  # of a tensor's pairs of channels its list has room for; for so many always
 WIDTH = 8  # accumulator rows are padded to whole vectors
-ALIGNMENT = LINE  # whole vectors may be read past the end of any tensor
-
-
-@dataclass(eq=False)
-class _Arena:
-    """A growing flat array."""
-
-    dtype: Any
-    parts: list[Array] = field(default_factory=list)
-    size: int = 0
-
-    def add(self, values: Array) -> int:
-        """Append values and return where they begin."""
-        flat = np.ascontiguousarray(values, self.dtype).reshape(-1)
-        start, line = self.size, ALIGNMENT // flat.itemsize
-        self.parts.append(np.concatenate([flat, np.zeros(-flat.size % line, self.dtype)]))
-        self.size += self.parts[-1].size
-        return start
-
-    def array(self) -> Array:
-        """Return everything in one array; whole vectors may be read past the end of any part."""
-        return aligned_copy(np.concatenate([*self.parts, np.zeros(16, self.dtype)]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,8 +62,8 @@ class _Compiler:
             self.pixels += -(-(size // channels) // ALIGNMENT) * ALIGNMENT + ALIGNMENT
         self.nodes = np.zeros((len(graph.nodes), F.NODE_FIELDS), np.int64)
         self.listed, self.joins = 0, dict[int, list[int]]()
-        self.weights, self.packed = _Arena(np.int16), _Arena(np.int8)
-        self.tables, self.ints, self.floats = _Arena(np.uint8), _Arena(np.int32), _Arena(np.float32)
+        self.weights, self.packed = Arena(np.int16), Arena(np.int8)
+        self.tables, self.ints, self.floats = Arena(np.uint8), Arena(np.int32), Arena(np.float32)
         self.accumulators, self.entries, self.starts, self.sums = 0, 0, 0, 0
 
     def compile(self, accumulator_bytes: int | None) -> Tables:

@@ -10,6 +10,7 @@ from accel_sim.engine.microkernel import ROWS
 from accel_sim.engine.sparse import DENSE, DIFFERENCES, MODEL, FaultRunner, compile_tables
 from accel_sim.engine.sparse import fields as F  # noqa: N812
 from accel_sim.engine.sparse.entry import run_propagate
+from accel_sim.engine.sparse.runner import ALL
 from accel_sim.model import Conv, Graph, Node, Parameter, Quantisation, Requantise, Tensor, View, Window
 
 POLICIES = {MODEL: "mixed", DIFFERENCES: "follow", DENSE: "recompute"}
@@ -80,7 +81,7 @@ def update(runner: FaultRunner, codes: np.ndarray) -> tuple[np.ndarray, np.ndarr
     state[F.FLAGS][source[F.PIXELS] : source[F.PIXELS] + changed.size] = changed
     rows = np.flatnonzero(changed.reshape(-1, source[F.WIDTH]).any(axis=1))
     state[F.SPANS][tables.numbers["x"], : F.STANDING] = rows[0], rows[-1] + 1
-    assert run_propagate(runner.handles, 0, 1, runner.portable, runner.policy) == 1
+    assert run_propagate(runner.handles, 0, 1, runner.portable, runner.policy, ALL) == 1
     pixels = int(target[F.ROWS] * target[F.WIDTH])
     flags = state[F.FLAGS][target[F.PIXELS] : target[F.PIXELS] + pixels].copy()
     return state[F.WORK][target[F.OFFSET] : target[F.OFFSET] + target[F.SIZE]].copy(), flags
@@ -96,6 +97,8 @@ def test_all_policies_are_the_dense_run(inputs: int, outputs: int, mode: str) ->
         engine = Engine(graph)
         tables = compile_tables(graph, engine.steps)
         assert tables.nodes[0, F.DIRECT], "not the kernel that this test is about"
+        constant = tables.nodes[0, F.LOW] == tables.nodes[0, F.HIGH]  # then there is no step from code to code
+        assert bool(tables.nodes[0, F.RESIDUAL]) != constant, "not the comparison that this test is about"
         image = rng.integers(0, 256, graph.tensors["x"].shape, dtype=np.uint8)
         golden = engine.run({"x": image})
         runners = [FaultRunner(engine, tables, golden, policy) for policy in POLICIES]
