@@ -11,6 +11,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,7 @@ def measure(network: str, arch: str, count: int, rounds: int) -> dict[str, Any]:
         PARAMETERS: lambda: seconds_of(injector.evaluate, draws[PARAMETERS]),
     }
     for name in FAULTS[1:]:
-        runs[name] = lambda name=name: seconds_of(hardware.evaluate, draws[name])  # type: ignore[misc]
+        runs[name] = partial(seconds_of, hardware.evaluate, draws[name])
     times: Times = interleave(runs, rounds)
     ratios = {f"{name} / {PARAMETERS}": times.ratio(name, PARAMETERS) for name in FAULTS[1:]}
     ratios[f"{MACHINE} / {ENGINE}"] = times.ratio(MACHINE, ENGINE)

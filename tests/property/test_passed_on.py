@@ -9,6 +9,7 @@ import pytest
 
 from accel_sim.config.memories import DDR_ROW_BYTES
 from accel_sim.faults.hardware import HardwareFault, HardwareInjector
+from accel_sim.faults.hardware.life import MemoryLife
 from accel_sim.isa import Load
 from accel_sim.model import Concat, Lookup, Move
 from tests.conformance.hardware_faults import compare, injector, network
@@ -43,7 +44,8 @@ def in_ddr(case: HardwareInjector, number: int, rng: np.random.Generator) -> Har
 def on_chip(case: HardwareInjector, number: int, rng: np.random.Generator) -> HardwareFault:
     """A bit of a row that a LOAD has brought, at any time until its last reader."""
     config, life = case.program.config, case.space("memory").lives["img"]
-    intervals = life.intervals  # type: ignore[attr-defined]
+    assert isinstance(life, MemoryLife)
+    intervals = life.intervals
     own = np.flatnonzero(intervals.owner == number)
     if not own.size:
         return in_ddr(case, number, rng)
