@@ -113,51 +113,6 @@ def conv_group(
 
 
 @jit
-def depthwise(
-    x, window, out_shape, zero, weight, weight_zero, fixed, shift,
-    mode, scale, significand, exponent, limits, thresholds, codes, out,
-):  # fmt: skip
-    """Convolution with one input channel a group; `weight` is (kh * kw, output channels), signed."""
-    kh, kw, sh, sw, top, left, dh, dw = window
-    images, height, width, channels = x.shape
-    outputs = weight.shape[1]
-    multiple = outputs // channels
-    factors = np.empty(weight.shape, np.int32)
-    for tap in range(kh * kw):
-        for c in range(outputs):
-            factors[tap, c] = np.int32(weight[tap, c]) - weight_zero[c]
-    start = np.int32(zero)
-    acc = np.empty((out_shape[1], outputs), np.int32)  # one row of outputs at a time
-    for line in range(images * out_shape[0]):
-        image, oy = line // out_shape[0], line % out_shape[0]
-        for ox in range(out_shape[1]):
-            sums = acc[ox]
-            for c in range(outputs):
-                sums[c] = 0
-            for ky in range(kh):
-                iy = oy * sh - top + ky * dh
-                if iy < 0 or iy >= height:
-                    continue
-                for kx in range(kw):
-                    ix = ox * sw - left + kx * dw
-                    if ix < 0 or ix >= width:
-                        continue
-                    pixel, factor = x[image, iy, ix], factors[ky * kw + kx]
-                    if multiple == 1:
-                        for c in range(outputs):
-                            sums[c] += (np.int32(pixel[c]) - start) * factor[c]
-                    else:
-                        for c in range(outputs):
-                            sums[c] += (np.int32(pixel[c // multiple]) - start) * factor[c]
-            for c in range(outputs):
-                sums[c] = (sums[c] << shift) + fixed[c]
-        store_rows(
-            acc, out_shape[1], mode, scale, significand, exponent, limits, thresholds, codes, out,
-            line * out_shape[1], 0,
-        )  # fmt: skip
-
-
-@jit
 def one_channel(x, window, out_shape, channel, zero, weight, weight_zero, bias, shift, acc):
     """Accumulators of a single output channel, straight from the definition; `weight` is (kh, kw, channels) signed."""
     kh, kw, sh, sw, top, left, dh, dw = window

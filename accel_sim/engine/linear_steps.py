@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from accel_sim.engine import direct, linear
+from accel_sim.engine import depthwise, direct, linear
 from accel_sim.engine.layout import offset, stored_shape
 from accel_sim.engine.microkernel import LANES, pack, portable
 from accel_sim.engine.operands import Patch, Stage, bias_row, signed_weights, stage, view_positions
@@ -142,8 +142,8 @@ class ConvStep(_Linear):
     def _prepare(self, patch: Patch | None) -> Any:
         codes, zero, bias = self.operands(patch)
         if self.is_depthwise:
-            taps = np.ascontiguousarray(codes.reshape(self.channels, -1).T)
-            return taps, zero, bias
+            factors = codes.astype(np.int16) - zero.astype(np.int16)[:, None, None, None]
+            return np.ascontiguousarray(factors.reshape(self.channels, -1).T), bias
         size = self.channels // self.group
         groups = []
         if self.is_direct:
@@ -159,9 +159,11 @@ class ConvStep(_Linear):
         flat = out.reshape(-1, self.channels)
         x = _as_4d(x)
         if self.is_depthwise:
-            taps, zero, fixed = prepared
-            linear.depthwise(
-                x, self.window, self.out_shape, self.x_zero, taps, zero, fixed, self.shift, *self.stage.arguments, flat
+            factors, bias = prepared
+            if self.channels > self.group:  # several outputs a channel
+                x = np.repeat(x, self.channels // self.group, axis=-1)
+            depthwise.depthwise(
+                x, self.window, self.out_shape, self.x_zero, factors, bias, self.shift, *self.stage.arguments, flat
             )
             return out
         if self.is_direct:

@@ -1,6 +1,8 @@
 """What the interpreter calls: each function makes its views of the state and does one step of a faulty run."""
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
+import numpy as np
+
 from accel_sim.engine.jit import jit
 from accel_sim.engine.sparse import accumulate, propagate, reach, residual, slack, strike
 from accel_sim.engine.sparse import fields as F
@@ -92,6 +94,20 @@ def run_strike_weight(handles, number, channel, source_channel, ky, kx, differen
 
 
 @jit
+def _judge(state, output, classes, limit):
+    """Count changed decisions, with 0 classes changed codes; -1 if the output is the golden one."""
+    if not _any_changed_code(state, output):
+        return np.int64(-1)
+    return _changed_codes(state, output) if classes == 0 else _changed_decisions(state, output, classes, limit)
+
+
+@jit
+def run_judge(handles, output, classes, limit):
+    """Judge a run that stands, as `run_single` does."""
+    return _judge(attach(handles), output, classes, limit)
+
+
+@jit
 def run_single(
     handles, kind, number, first, second, ky, kx, difference, mask, portable, policy, output, classes, limit
 ):  # fmt: skip
@@ -108,7 +124,8 @@ def run_single(
     Returns
     -------
     int
-        Changed decisions; -1 if the output is the golden one; -2 if a node of the host is reached: nothing is judged.
+        Changed decisions; -1 if the output is the golden one; ``-2 - n`` if node `n`, of the host, is reached: then
+        nothing is judged, and nothing undone.
     """
     state = attach(handles)
     if kind == 0:
@@ -118,10 +135,9 @@ def run_single(
     else:
         _strike_code(state, first, second, mask)
     nodes = state[F.NODES].shape[0]
-    found = -2
-    if _propagate(state, number if kind == 2 else number + 1, nodes, portable, policy, output) == nodes:
-        found = -1
-        if _any_changed_code(state, output):
-            found = _changed_codes(state, output) if classes == 0 else _changed_decisions(state, output, classes, limit)
+    at = _propagate(state, number if kind == 2 else number + 1, nodes, portable, policy, output)
+    if at < nodes:
+        return -2 - at
+    found = _judge(state, output, classes, limit)
     _undo(state)
     return found

@@ -8,10 +8,7 @@ Weights of grouped nodes are stored as (taps, inputs of a group, outputs), those
 import numpy as np
 
 from accel_sim.engine.jit import jit
-from accel_sim.engine.requant import FLOAT32, ROUNDER
 from accel_sim.engine.sparse import fields as F
-from accel_sim.engine.sparse.codes import channel_code
-from accel_sim.engine.sparse.reach import differs, widen
 
 
 @jit
@@ -44,14 +41,9 @@ def grouped_sums(node, codes, offset, weights, line, x, sums):
         start = offset + pixel * node[F.IC]
         for j in range(icg):
             place = node[F.WEIGHT] + (tap * icg + j) * node[F.ROW]
-            if icg == 1 and ocg == 1:
-                values, factors = codes[start : start + oc], weights[place : place + oc]
-                for o in range(oc):
-                    sums[o] += (np.int32(values[o]) - zero) * np.int32(factors[o])
-            else:
-                for o in range(oc):
-                    value = np.int32(codes[start + (o // ocg) * icg + j]) - zero
-                    sums[o] += value * np.int32(weights[place + o])
+            for o in range(oc):
+                value = np.int32(codes[start + (o // ocg) * icg + j]) - zero
+                sums[o] += value * np.int32(weights[place + o])
 
 
 @jit
@@ -79,51 +71,3 @@ def channel_sum(node, codes, offset, weights, line, x, channel):
 def bias_of(node, ints, channel):
     """Bias of a channel in accumulator units."""
     return ints[node[F.CHANNEL_INTS] + 2 * node[F.OC] + channel]
-
-
-@jit
-def requantise_pixel(node, ints, floats, sums, out):
-    """Write the codes of one pixel's accumulators."""
-    if node[F.MODE] == FLOAT32:
-        zero = np.int32(node[F.ZERO])
-        floor, ceiling = np.float32(node[F.LOW] - zero), np.float32(node[F.HIGH] - zero)
-        add = zero + np.int32(node[F.BYTE])
-        scale = floats[node[F.SCALE] : node[F.SCALE] + node[F.OC]]
-        for channel in range(node[F.OC]):
-            value = min(max(np.float32(sums[channel]) * scale[channel], floor), ceiling)
-            out[channel] = np.uint8(np.int32((value + ROUNDER) - ROUNDER) + add)
-        return
-    for channel in range(node[F.OC]):
-        out[channel] = channel_code(node, ints, floats, channel, sums[channel])
-
-
-@jit
-def recompute_grouped(state, number, first, last):
-    """Recompute the touched pixels of some rows of a grouped node, flag those that change, clear the marks."""
-    node, touched, flags, spans = state[F.NODES][number], state[F.TOUCHED], state[F.FLAGS], state[F.SPANS]
-    work, golden, ints, floats = state[F.WORK], state[F.GOLDEN], state[F.INTS], state[F.FLOATS]
-    row, oc, weights, sums = state[F.TENSORS][node[F.OUT]], node[F.OC], state[F.WEIGHTS], state[F.SUMS]
-    offset, shift = state[F.TENSORS][node[F.IN], F.OFFSET], np.int32(node[F.ACC_SHIFT])
-    bias = ints[node[F.CHANNEL_INTS] + 2 * oc : node[F.CHANNEL_INTS] + 3 * oc]
-    settled = np.int64(0)
-    for line in range(first, last):
-        found = False
-        for x in range(node[F.OW]):
-            pixel = line * node[F.OW] + x
-            if touched[pixel] == 0:
-                continue
-            touched[pixel] = 0
-            settled += 1
-            grouped_sums(node, work, offset, weights, line, x, sums)
-            for channel in range(oc):
-                sums[channel] = (sums[channel] << shift) + bias[channel]
-            place = row[F.OFFSET] + pixel * oc
-            requantise_pixel(node, ints, floats, sums, work[place : place + oc])
-            if differs(golden.ctypes.data + place, work.ctypes.data + place, oc):
-                flags[row[F.PIXELS] + pixel] = 1
-                found = True
-        if found:
-            widen(spans, node[F.OUT], line)
-    state[F.TALLY][F.REQUANTISED] += settled * oc
-    state[F.TALLY][F.PRODUCTS] += settled * oc * node[F.ICG] * node[F.KH] * node[F.KW]
-    state[F.TALLY][F.GROUPED] += settled

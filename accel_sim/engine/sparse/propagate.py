@@ -11,9 +11,9 @@ from accel_sim.engine.sparse.changes import forget_list, may_list, stop_listing,
 from accel_sim.engine.sparse.cost import entries_reaching, whole_is_cheaper
 from accel_sim.engine.sparse.dense import recompute
 from accel_sim.engine.sparse.follow import follow_rows
+from accel_sim.engine.sparse.grouped import recompute_grouped
 from accel_sim.engine.sparse.joins import join_lists
 from accel_sim.engine.sparse.local import average_pool, global_pool, join, lookup, max_pool, move, pair
-from accel_sim.engine.sparse.plain import recompute_grouped
 from accel_sim.engine.sparse.reach import clear_flags, differs, flagged, reach
 from accel_sim.engine.sparse.tiles import update_tiles
 from accel_sim.engine.sparse.vector import lowest_bit, poke_byte, prefetch
@@ -114,6 +114,8 @@ def propagate(state, first, stop, portable, policy, wanted):
             continue
         kind = node[F.KIND]
         if kind == F.FOREIGN:
+            for part in range(node[F.COUNT]):
+                write_codes(state, state[F.INTS][node[F.INDEX] + F.PART * part])
             return number
         if kind == F.LINEAR or kind == F.TRANSPOSED:
             linear(state, number, portable, policy, wanted)

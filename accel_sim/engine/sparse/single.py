@@ -1,4 +1,6 @@
-"""The common faulty run as one call into compiled code: one element upset, everything compiled, one deciding output.
+"""The common faulty run as one call into compiled code: one element upset, one deciding output.
+
+A node of the host that turns codes into codes interrupts the call, and another call goes on behind it.
 
 Preparing an upset for the general path (`FaultRunner.struck`) and judging it costs the interpreter as much as a small
 network's mean fault. What a fault of a parameter means is looked up once per parameter here.
@@ -13,11 +15,11 @@ from numpy.typing import NDArray
 
 from accel_sim.engine.linear_steps import ConvStep, ConvTransposeStep, GemmStep
 from accel_sim.engine.sparse import fields as F
-from accel_sim.engine.sparse.entry import run_single
+from accel_sim.engine.sparse.entry import run_judge, run_propagate, run_single, run_undo
 from accel_sim.engine.sparse.runner import FaultRunner
 
 WEIGHT, BIAS, CODE = 0, 1, 2
-FOREIGN = -2
+HOST = -2  # and below: the node of the host that a run has come to
 Array = NDArray[Any]
 
 
@@ -96,7 +98,21 @@ class SingleFaults:
             runner.handles, site.kind, site.number, *where, difference, mask, runner.portable, runner.policy,
             self.output, self.classes, self.limit,
         )  # fmt: skip
-        return None if found == FOREIGN else int(found)
+        return int(found) if found > HOST else self._through_host(HOST - int(found))
+
+    def _through_host(self, number: int) -> int | None:
+        """Go on from a node of the host, judge and undo; None where real values would have to be followed."""
+        runner, nodes = self.runner, len(self.graph.nodes)
+        try:
+            while number < nodes:
+                if not runner.run_on_host(number):
+                    return None
+                number = int(
+                    run_propagate(runner.handles, number + 1, nodes, runner.portable, runner.policy, self.output)
+                )
+            return int(run_judge(runner.handles, self.output, self.classes, self.limit))
+        finally:
+            run_undo(runner.handles)
 
     def _coordinates(self, number: int, index: tuple[int, ...]) -> tuple[int, int, int, int]:
         """Output channel, input channel, row and column of a weight."""

@@ -123,7 +123,7 @@ def conv_case(seed: int, kind: str) -> Case:
     make = Maker(np.random.default_rng([seed, 1]))
     rng, pick = make.rng, make.pick
     rank = pick(1, 2, 2, 2)
-    group = {"plain": 1, "grouped": 2, "depthwise": pick(2, 5, 17)}[kind]
+    group = {"plain": 1, "grouped": 2, "depthwise": pick(2, 11, 27)}[kind]
     inputs = 1 if kind == "depthwise" else pick(1, 3, 4, 6)
     outputs = group * (pick(1, 1, 2) if kind == "depthwise" else pick(1, 2, 5, 18))
     kernel = tuple(int(k) for k in rng.integers(1, 4, rank))

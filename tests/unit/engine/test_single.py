@@ -14,7 +14,7 @@ from accel_sim.engine.sparse.entry import (
     run_strike_weight,
     run_undo,
 )
-from accel_sim.engine.sparse.single import BIAS, CODE, FOREIGN, WEIGHT, SingleFaults
+from accel_sim.engine.sparse.single import BIAS, CODE, HOST, WEIGHT, SingleFaults
 from accel_sim.faults import Fault, Injector, choose_criterion, upset_of
 from accel_sim.reference import host_runner
 from accel_sim.session import load, random_inputs
@@ -47,7 +47,7 @@ def test_one_call_gives_the_verdict_and_restores_everything() -> None:
 
 
 def wanted_codes(
-    runner: FaultRunner, single: SingleFaults, fault: Fault, monkeypatch: pytest.MonkeyPatch
+    runner: FaultRunner, single: SingleFaults, fault: Fault, monkeypatch: pytest.MonkeyPatch, seen: Counter[str]
 ) -> bytes | None:
     """Codes of the tensor that is asked for after a run in one call, before they are undone; None: no such run."""
     taken: list[bytes] = []
@@ -62,12 +62,20 @@ def wanted_codes(
             run_strike_code(handles, first, second, mask)
         nodes, begin = len(runner.tables.nodes), number if kind == CODE else number + 1
         reached = run_propagate(handles, begin, nodes, portable, policy, output)
-        taken.append(state[fields.WORK][row[fields.OFFSET] : row[fields.OFFSET] + row[fields.SIZE]].tobytes())
+        if reached < nodes:
+            seen["through the host"] += 1
+            return HOST - reached
+        take()
         run_undo(handles)
-        return 0 if reached == nodes else FOREIGN
+        return 0
+
+    def take(*_: object) -> int:
+        taken.append(state[fields.WORK][row[fields.OFFSET] : row[fields.OFFSET] + row[fields.SIZE]].tobytes())
+        return 0
 
     with monkeypatch.context() as patched:
         patched.setattr("accel_sim.engine.sparse.single.run_single", run)
+        patched.setattr("accel_sim.engine.sparse.single.run_judge", take)
         found = single.run(fault.space, fault.tensor, fault.index, fault.mask)
     return None if found is None else taken[0]
 
@@ -93,7 +101,7 @@ def compare_tensors(name: str, tensors: int, faults: int, monkeypatch: pytest.Mo
             }
         for tensor, single in singles.items():
             before = int(tally[fields.LISTED_TENSORS])
-            found = wanted_codes(runner, single, fault, monkeypatch)
+            found = wanted_codes(runner, single, fault, monkeypatch, seen)
             seen["listed"] += int(tally[fields.LISTED_TENSORS]) - before
             if found is not None:
                 assert found == expected[tensor], f"{name}, {fault}: {tensor}"
@@ -111,6 +119,7 @@ def test_every_tensor_may_be_the_one_that_is_asked_for(monkeypatch: pytest.Monke
         seen += compare_tensors(name, 1000, 100, monkeypatch)
     assert seen["listed"] > 1000
     assert seen["compared"] > 1000
+    assert seen["through the host"] > 100
 
 
 def test_lists_that_are_full_are_written(monkeypatch: pytest.MonkeyPatch) -> None:
