@@ -12,8 +12,8 @@ from accel_sim.errors import CampaignError, UsageError
 
 OUTCOMES = ("masked", "tolerable", "critical", "due")
 
-# Faults per transaction and per message to a worker. A kill loses at most one chunk per worker; a transaction costs
-# about 0.1 ms, a small part of sixteen evaluations, so larger chunks gain little.
+# Faults per transaction and per message to a worker. A kill loses at most the chunks that the workers hold, two each; a
+# transaction costs about 0.1 ms, a small part of sixteen evaluations, so larger chunks gain little.
 CHUNK = 16
 
 

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import signal
+from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -56,6 +57,8 @@ class Chunk:
     faults: tuple[FaultLike, ...]
 
 
+NOTHING = Chunk((), ())
+AHEAD = 2
 Results = Generator[tuple[Chunk, Evaluated], None, None]
 
 
@@ -72,32 +75,32 @@ def run_here(chunks: Iterator[Chunk], make_evaluator: MakeEvaluator) -> Results:
 def run_in_processes(chunks: Iterator[Chunk], make_evaluator: MakeEvaluator, workers: int) -> Results:
     """Yield each chunk with its verdicts, computed in `workers` new processes, as they finish.
 
-    After a failure no further chunk is handed out; those under way are still yielded. Leaving the iteration early ends
-    all processes. Processes are spawned, not forked: the numerical libraries run threads, which do not survive a fork.
+    Every worker holds `AHEAD` chunks, so that it need not wait until what it answered has been recorded. After a
+    failure no further chunk is handed out; those under way are still yielded. Leaving the iteration early ends all
+    processes. They are spawned, not forked: the numerical libraries run threads, which do not survive a fork.
     """
-    idle: list[_Worker] = []
-    busy: dict[Connection, tuple[_Worker, Chunk | None]] = {}
+    owed: dict[Connection, tuple[_Worker, deque[Chunk]]] = {}
     all_workers: list[_Worker] = []
     failed = False
     try:
         for _ in range(workers):
             worker = _Worker.start(make_evaluator)
             all_workers.append(worker)
-            busy[worker.connection] = (worker, None)  # busy building its evaluator
-        while busy:
-            for ready in wait(list(busy)):
+            owed[worker.connection] = worker, deque([NOTHING])  # it answers when its evaluator is built
+        while owed:
+            for ready in wait(list(owed)):
                 assert isinstance(ready, Connection)
-                worker, chunk = busy.pop(ready)
-                evaluated = worker.receive()
-                if evaluated.failure is None:
-                    idle.append(worker)
+                worker, held = owed[ready]
+                evaluated, alive = worker.receive()
+                chunk = held.popleft()
                 failed = failed or evaluated.failure is not None
-                if chunk is not None or evaluated.failure:
-                    yield chunk or Chunk((), ()), evaluated
-            while idle and not failed and (following := next(chunks, None)):
-                worker = idle.pop()
-                worker.send(following.faults)
-                busy[worker.connection] = (worker, following)
+                while not failed and len(held) < AHEAD and (following := next(chunks, None)):
+                    worker.send(following.faults)
+                    held.append(following)
+                if not (alive and held):
+                    del owed[ready]
+                if chunk is not NOTHING or evaluated.failure:
+                    yield chunk, evaluated
     finally:
         for worker in all_workers:
             worker.stop()
@@ -137,15 +140,17 @@ class _Worker:
         except OSError:
             return
 
-    def receive(self) -> Evaluated:
+    def receive(self) -> tuple[Evaluated, bool]:
+        """Return an answer, and whether more may follow."""
         try:
             answer = self.connection.recv()
         except (EOFError, OSError):
             self.process.join()
             code = self.process.exitcode
-            return Evaluated((), f"a worker process died (exit code {code}; if memory is short, use fewer --workers)")
+            died = f"a worker process died (exit code {code}; if memory is short, use fewer --workers)"
+            return Evaluated((), died), False
         assert isinstance(answer, Evaluated)
-        return answer
+        return answer, True
 
     def stop(self) -> None:
         self.connection.close()

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
-import numpy as np
-
 from accel_sim.errors import InputError, UsageError
 from accel_sim.faults.fault import Fault
 from accel_sim.model import Graph, Move
@@ -58,8 +56,7 @@ class ParameterSpace:
         name, bit, population = self.strata[stratum_index]
         if not 0 <= k < population:
             raise IndexError(f"fault {k} of stratum {name}:{bit}, which has {population}")
-        index = np.unravel_index(k, self.graph.parameters[name].values.shape)
-        return Fault("parameters", name, tuple(int(i) for i in index), (bit,))
+        return Fault("parameters", name, _index_of(k, self.graph.parameters[name].values.shape), (bit,))
 
     def describe(self) -> Mapping[str, Any]:
         """Return the JSON-able identity of the space."""
@@ -106,8 +103,7 @@ class ActivationSpace:
             raise IndexError(f"fault {k} of stratum {name}:{bit}, which has {population}")
         tensor = self.graph.tensors[name]
         image, element = divmod(k, tensor.size)
-        index = np.unravel_index(element, tensor.shape)
-        return Fault("activations", name, tuple(int(i) for i in index), (bit,), image)
+        return Fault("activations", name, _index_of(element, tensor.shape), (bit,), image)
 
     def describe(self) -> Mapping[str, Any]:
         """Return the JSON-able identity of the space."""
@@ -137,6 +133,15 @@ def make_space(name: str, graph: Graph, images: int) -> FaultSpace:
     if name == "activations":
         return ActivationSpace(graph, images)
     raise UsageError(f"space {name!r} is not one of parameters, activations")
+
+
+def _index_of(element: int, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the index of an element in ONNX order; numpy's own form takes five times as long for one."""
+    index = []
+    for size in reversed(shape):
+        element, i = divmod(element, size)
+        index.append(i)
+    return tuple(reversed(index))
 
 
 def _unknown(what: str, name: str, known: Mapping[str, Any]) -> str:

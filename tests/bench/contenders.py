@@ -17,6 +17,8 @@ from tests.bench.rounds import Contender, fastest, seconds_of
 
 Image = Mapping[str, NDArray[Any]]
 THREADS = (2, 1)
+PASSES = 3
+"""Repeats of a list of faults."""
 PEER_FAULTS = 5
 """A peer costs one whole inference or more for every fault, whichever it is: a few are enough."""
 
@@ -44,8 +46,8 @@ def injector_of(model: Model, image: Image) -> Injector:
 
 
 def faults(injector: Injector, some: list[Fault]) -> Contender:
-    """Mean over a list, with one worker: run, judged, and undone."""
-    return lambda: seconds_of(lambda: [injector.evaluate(fault) for fault in some]) / len(some)
+    """Mean over a list, with one worker: run, judged, and undone. As of an inference, the fastest repeat counts."""
+    return lambda: fastest(lambda: [injector.evaluate(fault) for fault in some], PASSES) / len(some)
 
 
 def campaign(model: Model, images: Images, faults: int, workers: int) -> Contender:
