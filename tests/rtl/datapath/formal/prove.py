@@ -6,6 +6,7 @@ Each proof is a module ``formal_*.sv`` with assumptions about its inputs, which 
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.rtl.datapath.sources import DATAPATH, ROOT, design
@@ -34,7 +35,23 @@ def proofs() -> list[str]:
 
 
 def prove(name: str, datapath: Path = DATAPATH, seconds: int = 600) -> tuple[bool, str]:
+    """Try a proof about the datapath; see :func:`prove_module`."""
+    return prove_module(name, [*design(datapath), HERE / f"{name}.sv"], name in SEQUENTIAL, seconds)
+
+
+def prove_module(name: str, files: Sequence[Path], sequential: bool, seconds: int) -> tuple[bool, str]:
     """Try a proof, in a process of its own because Yosys ends its process on a counterexample.
+
+    Parameters
+    ----------
+    name
+        The module with the assertions.
+    files
+        Where it and the design are.
+    sequential
+        Whether to go by induction from a reset with ``rst_n`` low.
+    seconds
+        When to give up.
 
     Returns
     -------
@@ -48,13 +65,13 @@ def prove(name: str, datapath: Path = DATAPATH, seconds: int = 600) -> tuple[boo
     RuntimeError
         Neither a proof nor a counterexample: the sources are wrong, or time is over.
     """
-    files = [*design(datapath), HERE / f"{name}.sv"]
     sat = "sat -verify -prove-asserts -set-assumes -show-inputs"
-    if name in SEQUENTIAL:
+    if sequential:
         sat += " -tempinduct -maxsteps 4 -seq 1 -set-at 1 rst_n 0"
     commands = [
         f"read_slang --top {name} {' '.join(str(file) for file in files)}",
-        f"prep -top {name} -flatten", "async2sync", "chformal -lower", "opt -full", "techmap", "opt -full", sat,
+        f"prep -top {name} -flatten", "memory_map", "async2sync", "chformal -lower", "opt -full", "techmap",
+        "opt -full", sat,
     ]  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-c", _ONE], input="\n".join(commands), capture_output=True, text=True, timeout=seconds,
