@@ -20,6 +20,7 @@ from accel_sim.engine.sparse import (
     memory_of,
 )
 from accel_sim.faults.fault import Fault
+from accel_sim.faults.many_elements import has_many, run_whole
 from accel_sim.faults.outcome import CRITICAL, MASKED, TOLERABLE, Criterion, Verdict
 from accel_sim.faults.space import make_space
 from accel_sim.model import Dequantise
@@ -155,8 +156,36 @@ class Injector:
         judged = [(n >= 0, max(n, 0) / total) for n in found if n is not None]
         return self._verdict(judged) if len(judged) == len(found) else None
 
+    def judge_element(self, image: int, space: str, name: str, position: int, mask: int) -> tuple[bool, float] | None:
+        """Run an upset of one stored element on one image, as :meth:`judge` does, in a single compiled call.
+
+        Parameters
+        ----------
+        space, name
+            Where the element is stored.
+        position
+            Its flat index in ONNX order.
+        mask
+            Its flipped bits.
+
+        Returns
+        -------
+        tuple or None
+            None where the general path has to run it.
+        """
+        if not self._singles or self.paranoid:
+            return None
+        shape = (self.graph.parameters[name].values if space == "parameters" else self.graph.tensors[name]).shape
+        index, rest = [0] * len(shape), position
+        for axis in reversed(range(len(shape))):
+            rest, index[axis] = divmod(rest, shape[axis])
+        changed = self._singles[image].run(space, name, tuple(index), mask)
+        return None if changed is None else (changed >= 0, max(changed, 0) / self._singles[image].limit)
+
     def judge(self, image: int, upset: Upset) -> tuple[bool, float]:
         """Run an upset on one image: whether any output byte differs, and the share of its decisions that do."""
+        if has_many(upset) and not self.paranoid:
+            return self._judge_values(image, run_whole(self.engine, self.runners[image].golden, upset))
         with self.runners[image].struck(upset) as floats:
             self._check(image, upset, floats)
             return self._judge(image, floats)
@@ -164,6 +193,8 @@ class Injector:
     def faulty_outputs(self, image: int, upset: Upset) -> Mapping[str, Array]:
         """Run an upset on one image and return the graph's outputs."""
         runner = self.runners[image]
+        if has_many(upset) and not self.paranoid:
+            return self.engine.outputs(runner.golden, run_whole(self.engine, runner.golden, upset))
         with runner.struck(upset) as floats:
             self._check(image, upset, floats)
             return self.engine.outputs(runner.golden, runner.changed(floats))
@@ -212,11 +243,14 @@ class Injector:
             shape = self.graph.tensors[criterion.output].shape
             if tensor and self.graph.tensors[tensor].shape == shape and math.prod(shape) == total * shape[1]:
                 return True, runner.changed_decisions(tensor, shape[1]) / total
-        changed = runner.changed(dict(floats))
+        return self._judge_values(image, runner.changed(dict(floats)))
+
+    def _judge_values(self, image: int, changed: Mapping[str, Array]) -> tuple[bool, float]:
+        """Return the same, given all tensors that differ, in stored form."""
         if not any(name in changed for name in self.graph.outputs):
             return False, 0.0
-        faulty = criterion.decisions(self.engine.outputs(runner.golden, changed))
-        return True, criterion.changed(self.decisions[image], faulty)
+        faulty = self.criterion.decisions(self.engine.outputs(self.runners[image].golden, changed))
+        return True, self.criterion.changed(self.decisions[image], faulty)
 
     def _verdict(self, judged: Sequence[tuple[bool, float]]) -> Verdict:
         """Combine images: the share of changed decisions is a mean over all, also those that are not touched."""

@@ -119,3 +119,64 @@ def scatter(img, base, pitch_y, pitch_x, pixels, values):
                 byte = (y * across + x) * channels + c
                 copy_bytes(img.ctypes.data + word, values.ctypes.data + byte, width)
                 line += 1
+
+
+@jit
+def find_rows(place, rows, shared, base, pitch_y, pitch_x, size, lanes, inside, out):
+    """Find rows ``bank * rows + row`` among those that the loops of an instruction go through.
+
+    Parameters
+    ----------
+    place
+        int64.
+    shared
+        Whether all banks hold the same.
+    size
+        Lines, pixels of a line, words of a pixel.
+    inside, out
+        uint8 and int64 (3, n): receive whether a row is one of them, and its line, pixel and word.
+    """
+    height, width, words = size
+    for n in range(place.size):
+        bank, row = place[n] // rows, place[n] % rows
+        if shared:
+            bank = 0
+        rest = bank // lanes * rows + row - base
+        y, across = 0, 0
+        if height > 1 and pitch_y:
+            y, rest = rest // pitch_y, rest % pitch_y
+        if width > lanes and pitch_x:
+            across, rest = rest // pitch_x, rest % pitch_x
+        x = across * lanes + bank % lanes
+        inside[n] = 0 <= y < height and 0 <= x < width and 0 <= rest < words
+        out[0, n], out[1, n], out[2, n] = y, x, rest
+
+
+@jit
+def differing_words(a, b, used, found):
+    """Find the words of pixels in which two arrays differ.
+
+    Parameters
+    ----------
+    a, b
+        uint8, (pixels, words, bytes).
+    used
+        Bytes of a pixel that count, from the first one on.
+    found
+        int64, long enough; receives ``pixel * words + word``, ascending.
+
+    Returns
+    -------
+    int
+        How many.
+    """
+    pixels, words, width = a.shape
+    count = 0
+    for p in range(pixels):
+        for w in range(words):
+            for j in range(min(width, used - w * width)):
+                if a[p, w, j] != b[p, w, j]:
+                    found[count] = p * words + w
+                    count += 1
+                    break
+    return count

@@ -157,7 +157,7 @@ class Machine:
             instructions, times = self._instructions(upsets)
         except IllegalInstructionError as error:
             return MachineResult({}, self.schedule.cycles, "trap", str(error))
-        if times.stuck is not None or times.cycles > BUDGET * self.schedule.cycles:
+        if self._hangs(times):
             return MachineResult({}, BUDGET * self.schedule.cycles, "hang", f"at instruction {times.stuck}")
         try:
             self._execute(instructions, times, upsets)
@@ -166,11 +166,31 @@ class Machine:
             return MachineResult({}, times.cycles, "trap", f"the host waits for {error}, which was never made")
         return MachineResult(outputs, times.cycles)
 
+    def _hangs(self, times: Schedule) -> bool:
+        """Whether a program does not come to its end in time."""
+        return times.stuck is not None or times.cycles > BUDGET * self.schedule.cycles
+
+    def fetched(self, upsets: Sequence[BitUpset]) -> list[Instruction] | None:
+        """Return the instructions as they are fetched after flips of their memory, in which the flips stay.
+
+        Returns
+        -------
+        list or None
+            Those that are not wrong are the program's own objects; None where the program hangs.
+
+        Raises
+        ------
+        IllegalInstructionError
+            One of them traps.
+        """
+        instructions, times = self._instructions(upsets)
+        return None if self._hangs(times) else list(instructions)
+
     def _instructions(self, upsets: Sequence[BitUpset]) -> tuple[Sequence[Instruction], Schedule]:
         """Instructions as they are fetched, and their times."""
         words = self.memories["ins"].data[0]
         instructions, times = list(self.program.instructions), self.schedule
-        changed = [n for n in range(len(instructions)) if not np.array_equal(words[n], self.program.words[n])]
+        changed = np.flatnonzero(np.any(words != self.program.words, axis=1)).tolist()
         for number in changed:
             instructions[number] = self._decode(words[number])
         if changed:

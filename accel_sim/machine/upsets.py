@@ -58,14 +58,25 @@ def instruction_upsets(upsets: Sequence[BitUpset]) -> list[BitUpset]:
 
 
 def plan_strikes(
-    program: Program, instructions: Sequence[Instruction], times: Schedule, upsets: Sequence[BitUpset]
+    program: Program,
+    instructions: Sequence[Instruction],
+    times: Schedule,
+    upsets: Sequence[BitUpset],
+    near: Sequence[int] | None = None,
 ) -> dict[int, Strike]:
-    """Return what happens around which instruction; the number after the last one stands for the end of the run."""
+    """Return what happens around which instruction; the number after the last one stands for the end of the run.
+
+    Parameters
+    ----------
+    near
+        Numbers of the instructions, ascending, among which all are that touch the rows of the upsets; None for unknown.
+    """
+    near = range(len(instructions)) if near is None else near
     found: dict[int, Strike] = defaultdict(Strike)
     for upset in sorted((u for u in upsets if u.memory != "ins"), key=lambda u: u.cycle):
         is_register = upset.memory not in program.memories
         where = _register(program, instructions, times, upset) if is_register else None
-        where = where if is_register else _row(program, instructions, times, upset)
+        where = where if is_register else _row(program, instructions, times, upset, near)
         if where is not None:
             number, inside = where
             (found[number].inside if inside else found[number].before).append(upset)
@@ -87,10 +98,11 @@ def _register(
 
 
 def _touching(
-    program: Program, instructions: Sequence[Instruction], memory: str, low: int, high: int
+    program: Program, instructions: Sequence[Instruction], near: Sequence[int], memory: str, low: int, high: int
 ) -> Iterator[tuple[int, Instruction, bool, bool]]:
-    """Instructions whose intervals meet ``[low, high)`` of a memory: number, instruction, reads, writes."""
-    for number, instruction in enumerate(instructions):
+    """Those of some instructions whose intervals meet ``[low, high)`` of a memory: number, itself, reads, writes."""
+    for number in near:
+        instruction = instructions[number]
         if isinstance(instruction, Host) and memory == "ddr":
             call = program.calls[instruction.call]
             reads, writes = (
@@ -113,7 +125,7 @@ def _meets(symbol: TensorSymbol, low: int, high: int) -> bool:
 
 
 def _row(
-    program: Program, instructions: Sequence[Instruction], times: Schedule, upset: BitUpset
+    program: Program, instructions: Sequence[Instruction], times: Schedule, upset: BitUpset, near: Sequence[int]
 ) -> tuple[int, bool] | None:
     """Where an upset of a memory belongs; None when it is overwritten or never seen again."""
     config, memory = program.config, upset.memory
@@ -123,7 +135,7 @@ def _row(
         low = upset.bank // config.pixel_parallel * config.image_rows + upset.row
     else:
         low = upset.row
-    for number, instruction, reads, writes in _touching(program, instructions, memory, low, low + 1):
+    for number, instruction, reads, writes in _touching(program, instructions, near, memory, low, low + 1):
         start, end = int(times.start[number]), int(times.end[number])
         if start < 0 or end - 1 <= upset.cycle:
             continue

@@ -7,10 +7,12 @@ import pytest
 
 from accel_sim.compiler import compile_graph
 from accel_sim.faults.hardware.golden import written
-from accel_sim.faults.hardware.reach import rows_part
+from accel_sim.faults.hardware.reach import Piece, rows_part, upset_pieces
 from accel_sim.isa import Compute, Conv
-from accel_sim.machine import Machine
+from accel_sim.isa.geometry import accesses, duration
+from accel_sim.machine import BitUpset, Machine
 from accel_sim.machine.crop import EMPTY, Part, crop, whole
+from accel_sim.machine.upsets import Strike
 from accel_sim.model import import_onnx
 from tests.conformance.hardware_faults import CONFIGS
 from tests.generators import random_graph
@@ -96,6 +98,62 @@ def test_what_a_wrong_row_changes_is_in_its_part(seed: int, arch: str) -> None:
             # The row itself may be one that is not written: it is in no part.
             assert np.all((part.top <= y) & (y < part.bottom) & (part.low <= group) & (group < part.high)), (i, name)
     assert reached >= changed
+
+
+def operand_rows(machine: Machine, i: Compute) -> list[tuple[str, int]]:
+    """Rows (lines, of image memory) of operands that an instruction reads and does not write."""
+    found = accesses(i, machine.config)
+    image = {line for a in found if a.memory == "img" and a.write for line in range(a.low, a.high)}
+    reads = [(a.memory, line) for a in found if not a.write for line in range(a.low, a.high)]
+    return [(m, line) for m, line in reads if m in ("wgt", "dwt") or (m == "img" and line not in image)]
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_pieces_are_what_a_flip_of_an_operand_changes(arch: str) -> None:
+    """Beside the pieces nothing changes; those made after the flip are as if the row had always been wrong."""
+    late = struck = 0
+    for seed in SEEDS:
+        machine, rng = machine_of(seed, arch), np.random.default_rng([seed, 3])
+        for i in complete(machine)[:10]:
+            noise(machine, rng)
+            for _ in range(6):
+                pieces, changed = flip_inside(machine, i, rng)
+                struck += any(strikes for _, strikes in pieces)
+                late += changed
+    assert struck
+    assert late
+
+
+def flip_inside(machine: Machine, i: Compute, rng: np.random.Generator) -> tuple[list[Piece], bool]:
+    """Flip an operand at a cycle of an instruction; return the pieces, and whether those made later have changed."""
+    view, start, rows, pixels = written(i, machine.config), 40, machine.config.image_rows, machine.config.pixel_parallel
+    assert view is not None
+    data, places = machine.memories["img"].data, operand_rows(machine, i)
+    name, line = places[int(rng.integers(len(places)))]
+    memory, before, width = machine.memories[name].data, data.copy(), data.shape[2]
+    bank = int(rng.integers(pixels if name == "img" else memory.shape[0]))
+    bank, line = (line // rows * pixels + bank, line % rows) if name == "img" else (bank, line)
+    cycle = start + int(rng.integers(duration(i, machine.config)))
+    upset = BitUpset(name, bank, line, int(rng.integers(8 * memory.shape[2])), cycle)
+    kept, runs = memory.copy(), []
+    for when in ("never", "then", "always"):
+        memory[bank, line, upset.bit // 8] ^= np.uint8((when == "always") << upset.bit % 8)
+        events = Strike(inside=[upset]).events(i, machine.config) if when == "then" else None
+        machine.step(i, events, start)
+        runs.append(view.read(data))
+        data[...] = before
+        memory[...] = kept
+    intact, found, flipped = runs
+    pieces, beside, changed = upset_pieces(i, upset, start, machine.config), np.ones(found.shape, np.bool_), False
+    assert pieces is not None
+    for part, strikes in pieces:
+        cut = np.s_[part.top : part.bottom, :, part.low * width : part.high * width]
+        beside[cut] = False
+        if not strikes:
+            assert np.array_equal(found[cut], flipped[cut]), (i, upset, part)
+            changed |= bool(np.any(found[cut] != intact[cut]))
+    assert np.array_equal(found[beside], intact[beside]), (i, upset)
+    return pieces, changed
 
 
 def test_parts_join() -> None:

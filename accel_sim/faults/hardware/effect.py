@@ -12,7 +12,6 @@ Everything else (a part of the readers sees the flip; requantisation parameters,
 left to the machine.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -71,24 +70,19 @@ class Translator:
         """Return the upset of stored tensors with the same outputs, or None where there is none."""
         if fault.space != MEMORY or fault.memory not in self.lives:
             return None
-        masks: dict[tuple[str, str, int], int] = defaultdict(int)
+        masks: dict[tuple[str, str, int], int] = {}
         try:
             for u in fault.upsets:
                 place = Place(u.bank, u.row, u.bit, u.cycle)
                 if (number := self.lives[fault.memory].interval(place)) is not None:
                     for kind, name, position, mask in self._elements(fault, place, number):
-                        masks[kind, name, position] ^= mask
+                        masks[kind, name, position] = masks.get((kind, name, position), 0) ^ mask
         except NotOneTensorError:
             return None
         patches: dict[str, dict[str, list[tuple[int, int]]]] = {PARAMETERS: {}, ACTIVATIONS: {}}
         for (kind, name, position), mask in masks.items():
             patches[kind].setdefault(name, []).append((position, mask))
-        made = [
-            {name: (np.array([p for p, _ in found], np.int64), np.array([m for _, m in found], np.int64))
-             for name, found in patches[kind].items()}
-            for kind in (PARAMETERS, ACTIVATIONS)
-        ]  # fmt: skip
-        return Upset(*made)
+        return Upset(_arrays(patches[PARAMETERS]), _arrays(patches[ACTIVATIONS]))
 
     def _elements(self, fault: HardwareFault, place: Place, number: int) -> list[Element]:
         try:
@@ -237,3 +231,11 @@ class Translator:
         """Return a row as instructions count it."""
         groups = place.bank // self.config.pixel_parallel if memory == "img" else 0
         return place.row + groups * self.config.image_rows
+
+
+def _arrays(patch: Mapping[str, list[tuple[int, int]]]) -> dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Return positions and masks by name."""
+    if not patch:
+        return {}
+    columns = {name: np.array(found, np.int64).T for name, found in patch.items()}
+    return {name: (positions, masks) for name, (positions, masks) in columns.items()}

@@ -17,7 +17,7 @@ from accel_sim.faults.hardware.life import MemoryLife
 from accel_sim.isa import Compute, Conv, Instruction, Load
 from accel_sim.isa.geometry import MEMORY_NAMES, Access, accesses, lanes_of
 from accel_sim.machine import Machine
-from accel_sim.machine.kernels import gather, scatter
+from accel_sim.machine.kernels import find_rows, gather, scatter
 from accel_sim.machine.pending import accesses_of
 from accel_sim.program import TensorSymbol
 
@@ -63,15 +63,13 @@ class View(NamedTuple):
 
     def find(self, place: Ints, rows: int) -> tuple[NDArray[np.bool_], Ints, Ints, Ints]:
         """Return which rows ``bank * rows + row`` are in the view, and their line, pixel and word."""
-        bank, row = np.divmod(place, rows)
-        if self.memory == "tab":
-            bank = 0 * bank  # all banks hold the same
-        rest = bank // self.lanes * rows + row - self.base
-        y, rest = np.divmod(rest, self.pitch_y) if self.height > 1 and self.pitch_y else (0 * rest, rest)
-        across, word = np.divmod(rest, self.pitch_x) if self.width > self.lanes and self.pitch_x else (0 * rest, rest)
-        x = across * self.lanes + bank % self.lanes
-        inside = (y >= 0) & (y < self.height) & (x >= 0) & (x < self.width) & (word >= 0) & (word < self.words)
-        return inside, y, x, word
+        inside, found = np.empty(place.size, np.bool_), np.empty((3, place.size), np.int64)
+        size = self.height, self.width, self.words
+        shared = self.memory == "tab"
+        find_rows(
+            place, rows, shared, self.base, self.pitch_y, self.pitch_x, size, self.lanes, inside.view(np.uint8), found
+        )
+        return inside, found[0], found[1], found[2]
 
 
 def written(i: Instruction, config: AcceleratorConfig) -> View | None:
@@ -182,14 +180,33 @@ class Recorder(Machine):
             del self._kept[next(iter(self._kept))]
         return found
 
-    def _record(self, image: int) -> Golden:
-        self._held = None
+    def begin(self, image: int) -> None:
+        """Get ready for a fault-free inference: empty memories, constants, the inputs of an image."""
+        self.release()
         for memory in self.memories.values():
             memory.data.fill(0)
+        for sums in self.accumulators.values():
+            sums.fill(0)
         self.reload()
         self._on_host = {}
         for name in self.program.inputs:
             self._write(name, np.asarray(self.images[image][name]))
+
+    def release(self) -> None:
+        """Give up what :meth:`hold` has promised: DDR may be changed at will from here on."""
+        self._held = None
+
+    @property
+    def on_host(self) -> Mapping[str, Array]:
+        """What the host holds of an inference that is under way."""
+        return dict(self._on_host)
+
+    def hand_to_host(self, values: Mapping[str, Array]) -> None:
+        """Let the host hold what it has held at another time."""
+        self._on_host = dict(values)
+
+    def _record(self, image: int) -> Golden:
+        self.begin(image)
         made, live = {}, {}
         starts = {number: layer for layer, number in self.first.items()}
         for number, instruction in enumerate(self.program.instructions):

@@ -18,6 +18,7 @@ from accel_sim.faults.hardware.life import Life, MemoryLife, Place
 from accel_sim.faults.hardware.replay import LayerReplay
 from accel_sim.faults.hardware.space import HardwareSpace, hardware_space
 from accel_sim.faults.hardware.stored import ACTIVATIONS, PARAMETERS
+from accel_sim.faults.hardware.wrong_instructions import WrongInstructions
 from accel_sim.faults.injector import Injector
 from accel_sim.faults.outcome import CRITICAL, DUE, MASKED, TOLERABLE, Verdict
 from accel_sim.machine import BitUpset, Machine, MachineResult
@@ -98,6 +99,11 @@ class HardwareInjector:
         return LayerReplay(self.program, self.injector.engine.run_node, self.images, self._lives)
 
     @cached_property
+    def wrong_instructions(self) -> WrongInstructions:
+        """Finds upsets of tensors by running the layer of a wrong instruction."""
+        return WrongInstructions(self.replay)
+
+    @cached_property
     def stuck(self) -> StuckBits:
         """Finds what stuck bits amount to."""
         lives: dict[str, Life] = {**self.space(MEMORY).lives, **self.space(REGISTERS).lives}
@@ -135,12 +141,14 @@ class HardwareInjector:
         return upset.row * DDR_ROW_BYTES + upset.bit // 8 < self.program.constants.size
 
     def _flip(self, fault: HardwareFault) -> Upset | None:
+        if fault.space == MEMORY and fault.memory in self._lives and fault.memory != "ins":
+            found = self.translator.upset(fault)  # of dead bits an empty one
+            return self.replay.upset(fault) if found is None else found
         if not self._is_live(fault):
             return NOTHING
         if fault.memory == "ins":
-            return NOTHING if changes_nothing(self.program, fault.upsets) else None
-        found = self.translator.upset(fault)
-        return self.replay.upset(fault) if found is None else found
+            return NOTHING if changes_nothing(self.program, fault.upsets) else self.wrong_instructions.upset(fault)
+        return self.replay.upset(fault)
 
     def _is_live(self, fault: HardwareFault) -> bool:
         life = self.space(fault.space).lives.get(fault.memory)
@@ -200,18 +208,12 @@ class HardwareInjector:
 
     def _judge_element(self, image: int, upset: Upset) -> tuple[bool, float] | None:
         """Judge an upset of one element in a single compiled call; None where that is not possible."""
-        singles, upsets = self.injector._singles, [*upset.parameters.items(), *upset.activations.items()]
-        if len(upsets) != 1 or upsets[0][1][0].size != 1 or not singles or self.injector.paranoid:
+        upsets = [*upset.parameters.items(), *upset.activations.items()]
+        if len(upsets) != 1 or upsets[0][1][0].size != 1:
             return None
         ((name, (positions, masks)),) = upsets
-        graph = self.injector.graph
-        shape = graph.parameters[name].values.shape if upset.parameters else graph.tensors[name].shape
-        index, rest = [0] * len(shape), int(positions[0])
-        for axis in reversed(range(len(shape))):
-            rest, index[axis] = divmod(rest, shape[axis])
         space = PARAMETERS if upset.parameters else ACTIVATIONS
-        changed = singles[image].run(space, name, tuple(index), int(masks[0]))
-        return None if changed is None else (changed >= 0, max(changed, 0) / singles[image].limit)
+        return self.injector.judge_element(image, space, name, int(positions[0]), int(masks[0]))
 
     def _run(self, fault: HardwareFault, images: Sequence[int]) -> dict[int, MachineResult]:
         """Run inferences on the machine; of a fault that persists all from the first one on, in order."""

@@ -123,7 +123,7 @@ class MemoryLife:
         )
         keys, order = self._order
         line = (place.bank * self.rows + row) * self.cycles
-        at = int(np.searchsorted(keys, line + place.cycle, side="right")) - 1
+        at = int(keys.searchsorted(line + place.cycle, side="right")) - 1
         if at < 0 or keys[at] < line:
             return None
         number = int(order[at])

@@ -1,12 +1,14 @@
 """How far a wrong row or a struck register of one compute instruction reaches: groups of channels and output lines."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 from accel_sim.config import AcceleratorConfig
 from accel_sim.faults.hardware.golden import View
 from accel_sim.isa import Alu, AluOp, Compute, Conv
-from accel_sim.isa.geometry import STORE, has_parameters, taps_of, walk
+from accel_sim.isa.geometry import STORE, Walk, has_parameters, taps_of, walk
 from accel_sim.isa.instructions import TWO_OPERANDS
 from accel_sim.machine.crop import EMPTY, Part, lines_reading, whole
 from accel_sim.machine.memory import BitUpset
@@ -77,8 +79,18 @@ def _under(i: Compute, view: View, places: Ints, rows: int) -> Part:
     return Part(low, high, top, bottom)
 
 
-def upset_parts(i: Compute, upset: BitUpset, start: int, config: AcceleratorConfig) -> list[Part] | None:
-    """Return the parts, each of a single group, that an upset inside of an instruction can change; None for unknown.
+class Piece(NamedTuple):
+    """A part that an upset inside of an instruction can change, and whether it strikes while the part is made.
+
+    Where it does not, the part is made after it. Of a part that is struck all groups but one are empty.
+    """
+
+    part: Part
+    struck: bool
+
+
+def upset_pieces(i: Compute, upset: BitUpset, start: int, config: AcceleratorConfig) -> list[Piece] | None:
+    """Return the pieces of an instruction's output that an upset inside of it can change; None for unknown.
 
     Parameters
     ----------
@@ -91,7 +103,9 @@ def upset_parts(i: Compute, upset: BitUpset, start: int, config: AcceleratorConf
         if upset.memory != "img":
             place = np.array([upset.row], np.int64)
         part = rows_part(i, upset.memory, place, config)
-        return [part._replace(low=g, high=g + 1) for g in range(part.low, part.high)]
+        if upset.memory in ("bias", "rqp"):
+            return [Piece(part._replace(low=g, high=g + 1), True) for g in range(part.low, part.high)]
+        return _cut(part, walk(i, config), upset.cycle - start)
     if upset.memory == "tab":
         return None
     w = walk(i, config)
@@ -102,4 +116,24 @@ def upset_parts(i: Compute, upset: BitUpset, start: int, config: AcceleratorConf
     last = (rest - w.prelude) // slot
     first = (rest - w.prelude - STORE - 1) // slot
     top, bottom = (min(max(b, 0), w.blocks - 1) // w.across for b in (first, last))
-    return [Part(group, group + 1, top, bottom + 1)]
+    return [Piece(Part(group, group + 1, top, bottom + 1), True)]
+
+
+def _cut(part: Part, w: Walk, cycle: int) -> list[Piece]:
+    """Cut what depends on a row of operands: made before a flip (left out), while it comes, after it.
+
+    Parameters
+    ----------
+    cycle
+        Of the flip, after the start.
+    """
+    line_cycles = w.across * w.taps * w.phases
+    current = min(max((cycle - 1) // w.group_cycles, part.low), part.high)  # groups before are made before the flip
+    found = []
+    if current < part.high:
+        line = (cycle - w.read_edge(current, 0, 0)) // line_cycles  # below 0: in front of the first one
+        top, bottom = max(part.top, line), min(part.bottom, line + 1)
+        found.append(Piece(Part(current, current + 1, top, bottom), True))
+        found.append(Piece(Part(current, current + 1, max(part.top, line + 1), part.bottom), False))
+        found.append(Piece(part._replace(low=current + 1), False))
+    return [piece for piece in found if piece.part.size]

@@ -1,7 +1,11 @@
 """Who reads a byte: instructions of a program by the rows that they touch."""
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,19 +18,34 @@ from accel_sim.program import Program, TensorSymbol
 
 Ints = NDArray[np.int64]
 Extent = tuple[int, int, int, int]
+Index = TypeVar("Index", int, Ints)
 
 
 @dataclass(frozen=True, eq=False)
 class Accesses:
-    """Reads of one memory: instruction numbers in program order, and the rows ``low .. high`` that contain them."""
+    """Numbered intervals ``low .. high`` of rows: of a memory those that contain what instructions read, in order."""
 
     number: Ints
     low: Ints
     high: Ints
 
-    def covering(self, line: int) -> Ints:
-        """Numbers of the instructions whose interval holds a row."""
-        return self.number[(self.low <= line) & (line < self.high)]
+    def covering(self, line: int) -> list[int]:
+        """Numbers of the intervals that hold a row."""
+        at = bisect_right(self._bounds, line)
+        if at not in self._between:
+            self._between[at] = self.number[(self.low <= line) & (line < self.high)].tolist()
+        return self._between[at]
+
+    @cached_property
+    def _bounds(self) -> list[int]:
+        """Where an interval begins or ends, ascending: between two of them the same instructions cover all rows."""
+        found: list[int] = np.unique(np.concatenate([self.low, self.high])).tolist()
+        return found
+
+    @cached_property
+    def _between(self) -> dict[int, list[int]]:
+        """Numbers by place among the bounds, as far as they were asked for."""
+        return {}
 
 
 def reads(program: Program) -> dict[str, Accesses]:
@@ -89,13 +108,13 @@ class Tensors:
 
     def __init__(self, symbols: Mapping[str, TensorSymbol]) -> None:
         self.symbols = [s for s in symbols.values() if s.address is not None]
-        self.low = np.array([s.address for s in self.symbols], np.int64)
+        low = np.array([s.address for s in self.symbols], np.int64)
         sizes = [sum((n - 1) * p for n, p in zip(s.extent, (*s.pitches, 1), strict=True)) for s in self.symbols]
-        self.high = self.low + np.array(sizes, np.int64)
+        self.places = Accesses(np.arange(low.size), low, low + np.array(sizes, np.int64) + 1)
 
     def at(self, byte: int) -> dict[str, Extent]:
         """Return ``(n, y, x, c)`` of the element at a byte, by tensor."""
-        near = [self.symbols[n] for n in np.flatnonzero((self.low <= byte) & (byte <= self.high)).tolist()]
+        near = [self.symbols[n] for n in self.places.covering(byte)]
         return {s.name: place for s in near if (place := element_at(s, byte)) is not None}
 
 
@@ -110,19 +129,23 @@ def elements_at(symbol: TensorSymbol, byte: Ints) -> tuple[NDArray[np.bool_], In
     return inside & (rest < symbol.extent[3]), flat * symbol.extent[3] + rest
 
 
-def onnx_positions(symbol: TensorSymbol, stored: Ints) -> Ints:
+def onnx_positions(symbol: TensorSymbol, stored: Index) -> Index:
     """Flat ONNX indices of elements given by their flat index in the stored form (channels last)."""
     shape = symbol.shape
     if len(shape) < 3:
         return stored
-    index = np.unravel_index(stored, (shape[0], *shape[2:], shape[1]))
-    return np.ravel_multi_index((index[0], index[-1], *index[1:-1]), shape).astype(np.int64)
+    channels, pixels = shape[1], prod(shape[2:])
+    rest, channel = divmod(stored, channels)
+    batch, pixel = divmod(rest, pixels)
+    return (batch * channels + channel) * pixels + pixel
 
 
 def onnx_position(symbol: TensorSymbol, place: Extent) -> int:
     """Flat ONNX index of an element ``(n, y, x, c)`` of the stored form."""
-    flat = np.array([np.ravel_multi_index(place, symbol.extent)], np.int64)
-    return int(onnx_positions(symbol, flat)[0])
+    flat = 0
+    for size, at in zip(symbol.extent, place, strict=True):
+        flat = flat * size + at
+    return int(onnx_positions(symbol, flat))
 
 
 class DdrReaders:
@@ -138,6 +161,7 @@ class DdrReaders:
 
     def __init__(self, program: Program, times: Schedule) -> None:
         self.program, self.times = program, times
+        self._start, self._end = times.start.tolist(), times.end.tolist()
         self.loads = reads(program).get("ddr")
         self._latest: tuple[int, list[int]] = (-1, [])  # several questions about a byte follow each other
         self.hosts = [
@@ -152,8 +176,9 @@ class DdrReaders:
             return []
         if self._latest[0] != byte:
             instructions = self.program.instructions
-            near = self.loads.covering(byte).tolist()
-            found = [n for n in near if isinstance(i := instructions[n], Load) and loads_of(i, byte)]
+            found = [
+                n for n in self.loads.covering(byte) if isinstance(i := instructions[n], Load) and loads_of(i, byte)
+            ]
             self._latest = byte, found
         return self._latest[1]
 
@@ -164,12 +189,12 @@ class DdrReaders:
         """
         found: list[tuple[str, bool | None]] = []
         for n in self.load_numbers(byte):
-            start, end = int(self.times.start[n]), int(self.times.end[n])
+            start, end = self._start[n], self._end[n]
             after = True if start >= cycle else False if end - 1 <= cycle else None
             found.append((self.program.origins[n].reads[0], after))
         tensors = self.program.tensors
         for n, names in self.hosts:
-            after = int(self.times.start[n]) > cycle
+            after = self._start[n] > cycle
             found += [(name, after) for name in names if element_at(tensors[name], byte) is not None]
         outputs = [name for name in self.program.outputs if element_at(tensors[name], byte) is not None]
         return found + [(name, True) for name in outputs]

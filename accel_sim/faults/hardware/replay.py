@@ -18,7 +18,7 @@ from accel_sim.faults.hardware.golden import Recorder, View, resident
 from accel_sim.faults.hardware.layer_state import LayerState
 from accel_sim.faults.hardware.readers import element_at, elements_at, loads_of, onnx_positions
 from accel_sim.faults.hardware.rerun import run_layer
-from accel_sim.faults.hardware.wrong_rows import differing
+from accel_sim.faults.hardware.wrong_rows import differing, held_in
 from accel_sim.isa import Host, Transfer
 from accel_sim.machine.timing import Schedule
 from accel_sim.machine.upsets import ENGINE_TYPES, plan_strikes
@@ -34,58 +34,66 @@ class LayerReplay(Recorder):
 
     def upset(self, fault: HardwareFault) -> Upset | None:
         """Return the upset of one tensor with the same outputs as a flip, or None where there is none."""
-        number = self._first_touched(fault)
-        if number is None:
+        touching = self._touching(fault)
+        if not touching:
             return None
-        layer = self.program.instructions[number].layer
-        first, end = self.first[layer], self.end[layer]
+        layer = self.program.instructions[touching[0]].layer
+        first, end, name = self.first[layer], self.end[layer], self.output_of(layer)
+        if name is None:
+            return None
         own = self.program.instructions[first:end]
-        written = {o.writes for o in self.program.origins[first:end]} - {""}
-        if len(written) != 1 or any(isinstance(i, Host) for i in own):
-            return None
         t, cut = self.schedule, slice(first, end)
         times = Schedule(t.fetch[cut], t.dispatch[cut], t.start[cut], t.end[cut], t.cycles, None)
-        strikes = plan_strikes(self.program, own, times, fault.upsets)
+        near = [n - first for n in touching if n < end]
+        strikes = plan_strikes(self.program, own, times, fault.upsets, near)
         if sum(len(s.before) + len(s.inside) for s in strikes.values()) != len(fault.upsets):
             return None  # a later layer may be the first to see one of them
         state = LayerState(self, self.golden(fault.image), layer)
         try:
             run_layer(state, strikes)
-            return self._outcome(state, self.program.tensors[written.pop()], end)
+            return self._outcome(state, self.program.tensors[name], end)
         finally:
             state.leave()
 
-    def _first_touched(self, fault: HardwareFault) -> int | None:
-        """Return the number of the first instruction that the fault can reach."""
-        if fault.space == REGISTERS:
-            users = self._users[self.registers[fault.memory].engine]
-            busy = users[self.schedule.end[users] > fault.cycle]
-            return int(busy[0]) if busy.size else None
-        late = self.schedule.end - 1 > fault.cycle
-        if fault.memory not in self._touches:
-            return None
-        lines = {u.row for u in fault.upsets}
-        if fault.memory == "ddr":
-            lines = {u.row * DDR_ROW_BYTES + u.bit // 8 for u in fault.upsets}
-        elif fault.memory == "img":
-            lines = {fault.bank // self.config.pixel_parallel * self.config.image_rows + row for row in lines}
-        if fault.memory == "ddr":
-            reached_bytes = [n for byte in lines for n in self._ddr_users(byte) if late[n]]
-            return min(reached_bytes, default=None)
-        number, low, high = self._touches[fault.memory]
-        reached = np.zeros(number.size, np.bool_)
-        for line in lines:
-            reached |= (low <= line) & (line < high)
-        touching = number[reached & late[number]].tolist()
-        return min(touching) if touching else None
+    def output_of(self, layer: int) -> str | None:
+        """Return the only tensor that a layer writes, None where there is none or where the host has a part in it."""
+        return self._outputs[layer]
 
     @cached_property
-    def _users(self) -> dict[str, Ints]:
-        """Numbers of the instructions of an engine, ascending."""
+    def _outputs(self) -> dict[int, str | None]:
+        found: dict[int, str | None] = {}
+        for layer, first in self.first.items():
+            own = slice(first, self.end[layer])
+            written = {o.writes for o in self.program.origins[own]} - {""}
+            hosted = any(isinstance(i, Host) for i in self.program.instructions[own])
+            found[layer] = None if hosted or len(written) != 1 else written.pop()
+        return found
+
+    def _touching(self, fault: HardwareFault) -> list[int]:
+        """Return the numbers of the instructions that the fault can reach, ascending; of a register only the first."""
+        if fault.space == REGISTERS:
+            users, ends = self._users[self.registers[fault.memory].engine]
+            at = int(ends.searchsorted(fault.cycle, side="right"))
+            return [int(n) for n in users[at : at + 1]]
+        if fault.memory not in self._touches:
+            return []
+        late = self.schedule.end - 1 > fault.cycle
+        if fault.memory == "ddr":
+            struck = {u.row * DDR_ROW_BYTES + u.bit // 8 for u in fault.upsets}
+            return sorted({n for byte in struck for n in self._ddr_users(byte) if late[n]})
+        groups = fault.bank // self.config.pixel_parallel if fault.memory == "img" else 0
+        number, low, high = self._touches[fault.memory]
+        reached = np.zeros(number.size, np.bool_)
+        for line in {groups * self.config.image_rows + u.row for u in fault.upsets}:
+            reached |= (low <= line) & (line < high)
+        return sorted(set(number[reached & late[number]].tolist()))
+
+    @cached_property
+    def _users(self) -> dict[str, tuple[Ints, Ints]]:
+        """Numbers of the instructions of an engine, and the edges at which they end; both ascend."""
         numbered = list(enumerate(self.program.instructions))
-        return {
-            name: np.array([n for n, i in numbered if isinstance(i, t)], np.int64) for name, t in ENGINE_TYPES.items()
-        }
+        own = {name: [n for n, i in numbered if isinstance(i, kind)] for name, kind in ENGINE_TYPES.items()}
+        return {name: (np.array(n, np.int64), self.schedule.end[n]) for name, n in own.items()}
 
     def _ddr_users(self, byte: int) -> list[int]:
         """Numbers of the instructions that read or write a byte of DDR."""
@@ -134,7 +142,9 @@ class LayerReplay(Recorder):
         for name, (dirty, intact) in state.wrong.chip.items():
             place, used = self.read_later(following, name)
             inside = home.find(dirty, self.config.image_rows)[0] if home and name == "img" else np.zeros_like(dirty) > 0
-            other = np.flatnonzero(~inside & np.isin(dirty, place))
+            other = np.flatnonzero(~inside & held_in(place, dirty))
+            if not other.size:
+                continue
             rows = dirty[other]
             differs = self.flat(name)[rows] != intact[other]
             keep = np.arange(differs.shape[1]) < used[np.searchsorted(place, rows)][:, None]

@@ -1,12 +1,14 @@
 """The rows that may be wrong at a moment of a run, each with what the fault-free inference has there."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from accel_sim.faults.hardware.golden import Bytes, Ints, Recorder, View
 from accel_sim.faults.hardware.reach import rows_part
 from accel_sim.isa import Compute
 from accel_sim.machine import pending
 from accel_sim.machine.crop import EMPTY, Part
+from accel_sim.machine.kernels import differing_words
 
 Rows = tuple[Ints, Bytes]  # rows ``bank * rows + row``, ascending, and what a fault-free inference has there
 
@@ -18,6 +20,15 @@ def differing(a: Bytes, b: Bytes) -> Ints:
     words = np.flatnonzero(a[:whole].view(np.uint64) != b[:whole].view(np.uint64))
     near = np.concatenate([(8 * words[:, None] + np.arange(8)).reshape(-1), np.arange(whole, a.size)])
     found: Ints = near[a[near] != b[near]]
+    return found
+
+
+def held_in(rows: Ints, places: Ints) -> NDArray[np.bool_]:
+    """Return which places are among some rows, which ascend."""
+    if not rows.size:
+        return np.zeros(places.size, np.bool_)
+    at = np.minimum(rows.searchsorted(places), rows.size - 1)
+    found: NDArray[np.bool_] = rows[at] == places
     return found
 
 
@@ -54,7 +65,7 @@ class WrongRows:
             self.chip[memory] = places, intact
             return
         known, kept = self.chip[memory]
-        new = ~np.isin(places, known)
+        new = ~held_in(known, places)
         places = np.concatenate([known, places[new]])
         order = np.argsort(places, kind="stable")
         self.chip[memory] = places[order], np.concatenate([kept, intact[new]])[order]
@@ -82,13 +93,13 @@ class WrongRows:
         """Find out which rows just written are wrong; bytes of a pixel from `used` on are nobody's."""
         self.clean(view)
         data = self.recorder.memories[view.memory].data
-        now, width = view.read(data), data.shape[2]
-        wrong = differing(now, intact)
-        wrong = wrong[wrong % now.shape[2] < used]
-        if not wrong.size:
+        shape = view.height * view.width, view.words, data.shape[2]
+        words = np.empty(shape[0] * shape[1], np.int64)
+        intact = np.ascontiguousarray(intact).reshape(shape)
+        words = words[: differing_words(view.read(data).reshape(shape), intact, used, words)]
+        if not words.size:
             return
-        words = np.unique(wrong // width)
-        rows = intact.reshape(-1, width)[words]
+        rows = intact.reshape(-1, shape[2])[words]
         pixel, word = np.divmod(words, view.words)
         y, x = np.divmod(pixel, view.width)
         places = view.place(y, x, word, data.shape[1])
@@ -116,14 +127,18 @@ class WrongRows:
         if self._known is None:
             number = self.recorder.memory_number
             found = [(number["ddr"], low, high) for low, high in self.ddr()]
-            parts = [np.array(found, np.int64).reshape(-1, 3)]
+            known = np.empty((len(found) + sum(places.size for places, _ in self.chip.values()), 3), np.int64)
+            known[: len(found)] = found or known[:0]
+            at = len(found)
             for memory, (places, _) in self.chip.items():
+                part = known[at : at + places.size]
                 rows = self.recorder.program.memories[memory].rows
-                bank, line = np.divmod(places, rows)
+                part[:, 0], part[:, 1] = number[memory], places % rows
                 if memory == "img":
-                    line = bank // self.config.pixel_parallel * rows + line
-                parts.append(np.stack([np.full_like(line, number[memory]), line, line + 1], axis=1))
-            self._known = np.concatenate(parts)
+                    part[:, 1] += places // rows // self.config.pixel_parallel * rows
+                part[:, 2] = part[:, 1] + 1
+                at += places.size
+            self._known = known
         return self._known
 
     def met_by(self, number: int, *, reads: bool = False) -> bool:

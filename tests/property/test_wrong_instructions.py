@@ -1,0 +1,86 @@
+"""Flips of instructions that end as upsets of one tensor; the machine is the judge."""
+
+from collections import Counter
+from functools import cache
+
+import numpy as np
+import pytest
+
+from accel_sim.engine import Upset
+from accel_sim.faults.hardware import HardwareFault, HardwareInjector, hardware_space
+from accel_sim.faults.hardware.wrong_instructions import WrongInstructions
+from accel_sim.isa import Host
+from accel_sim.model import import_onnx
+from tests.conformance.hardware_faults import ARCHITECTURES, SEEDS, compare, injector, live_faults
+from tests.generators import random_graph
+
+COUNT = 60
+
+
+@cache
+def struck(seed: int, arch: str, images: int = 1) -> HardwareInjector:
+    model, feeds = random_graph(seed)
+    return injector(import_onnx(model), feeds, arch, images=images)
+
+
+def flips(case: HardwareInjector, count: int, rng: np.random.Generator) -> list[HardwareFault]:
+    space = hardware_space("memory", case.program, case.machine.schedule, len(case.images), memories=["ins"])
+    return list(live_faults(space, count, rng))
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_wrong_instructions_as_on_the_machine(arch: str) -> None:
+    ran, changed = Counter[str](), 0
+    for seed in SEEDS:
+        case, rng = struck(seed, arch), np.random.default_rng([seed, 11])
+        found = compare(case, flips(case, COUNT, rng))
+        assert not found.differing
+        ran += Counter({how: count for (_, how), count in found.faults.items()})
+        changed += found.changed["ins"]
+    assert ran["engine"]
+    assert ran["nothing"]
+    assert ran["machine"]
+    assert changed
+
+
+def same(a: Upset | None, b: Upset | None) -> bool:
+    if a is None or b is None:
+        return a is b
+    pairs = [(a.activations[n], b.activations[n]) for n in a.activations if n in b.activations]
+    equal = all(np.array_equal(x, y) for first, second in pairs for x, y in zip(first, second, strict=True))
+    return a.activations.keys() == b.activations.keys() and equal and not a.parameters and not b.parameters
+
+
+def test_few_stops_and_few_images_find_the_same() -> None:
+    """Every layer is reached from another stop, images in turn, and what a flip leaves behind reaches no other one."""
+    case, found = struck(12, "short", 3), Counter[str]()
+    one = WrongInstructions(case.replay, image_bytes=1, images=1)
+    faults = flips(case, 2 * COUNT, np.random.default_rng(3))
+    first = [case.wrong_instructions.upset(fault) for fault in faults]
+    for fault, expected in reversed(list(zip(faults, first, strict=True))):
+        assert same(one.upset(fault), expected)
+        found["none" if expected is None else "upset" if expected.activations else "nothing"] += 1
+    assert len(one._stops) == 1
+    assert min(found.values()) > 0
+    assert len(found) == 3
+
+
+def test_flips_in_two_layers_are_for_the_machine() -> None:
+    case, alone, together = struck(9, "tiny"), 0, 0
+    instructions, words = case.program.instructions, case.program.words
+    for row in range(1, len(instructions) - 1):
+        if instructions[row].layer == instructions[row - 1].layer or isinstance(instructions[row], Host):
+            continue
+        for bit in np.flatnonzero(np.unpackbits(words[row], bitorder="little")).tolist():
+            one = HardwareFault("memory", "ins", 0, row, (bit,), 0)
+            two = HardwareFault("memory", "ins", 0, row, (bit,), 0, cells=((row - 1, bit),))
+            if case.wrong_instructions.upset(one) is None:
+                continue
+            alone += 1
+            if case.wrong_instructions.upset(two) is not None:
+                together += 1
+                assert not compare(case, [two]).differing
+            else:
+                assert case.needs_machine(two) or not compare(case, [two]).differing
+    assert alone
+    assert not together
