@@ -3,6 +3,7 @@ says."""
 
 from collections import Counter
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -83,6 +84,36 @@ def test_random_networks(arch: str) -> None:
     assert {kind for kind in kinds if seen[f"{kind} by its output"]} == kinds
     assert seen["ddr changed"] > 5
     assert seen["img changed"] > 5
+
+
+def read_twice(case: HardwareInjector) -> list[tuple[int, int]]:
+    """Bytes of feature maps that a layer which hands bytes on reads twice, each with a cycle between the two LOADs."""
+    program, times, applies = case.program, case.machine.schedule, case.translator.passed_on.applies
+    readers, found = case.translator.ddr, []
+    for byte in range(program.constants.size, program.ddr_bytes):
+        numbers = readers.load_numbers(byte)
+        for first, second in pairwise(numbers):
+            layer = program.instructions[first].layer
+            later = times.start[second] >= times.end[first] - 1
+            if applies(layer) and layer == program.instructions[second].layer and later:
+                found.append((byte, int(times.end[first]) - 1))
+    return found
+
+
+def test_a_byte_that_a_layer_has_read_before_it_was_wrong_is_no_upset_of_its_output() -> None:
+    looked = changed = 0
+    for name, arch in (("random-9", "tiny"), ("random-9", "b512"), ("random-19", "short")):
+        case, rng = struck(name, arch), np.random.default_rng(7)
+        places = read_twice(case)
+        for byte, cycle in [places[int(n)] for n in rng.integers(len(places), size=12 if places else 0)]:
+            bit = byte % DDR_ROW_BYTES * 8 + int(rng.integers(8))
+            fault = HardwareFault("memory", "ddr", 0, byte // DDR_ROW_BYTES, (bit,), cycle)
+            assert case.translator.upset(fault) is None
+            found = compare(case, [fault])
+            assert not found.differing
+            looked, changed = looked + 1, changed + found.changed["ddr"]
+    assert looked
+    assert changed
 
 
 def test_the_skip_connections_of_a_unet() -> None:
