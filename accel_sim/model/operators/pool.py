@@ -1,5 +1,6 @@
 """MaxPool, AveragePool and GlobalAveragePool."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -7,7 +8,8 @@ import onnx
 
 from accel_sim.model.context import Context, attribute
 from accel_sim.model.fusion import pool_epilogue, vanishes
-from accel_sim.model.graph import AveragePool, GlobalAveragePool, MaxPool, Operation
+from accel_sim.model.graph import AveragePool, GlobalAveragePool, MaxPool, Operation, Window
+from accel_sim.model.operators.means import mean, power_of_two
 from accel_sim.model.operators.windows import pool_window
 from accel_sim.model.values import Code, Expression, Real, Target, UnsupportedError
 
@@ -43,7 +45,7 @@ def max_pool(ctx: Context, node: onnx.NodeProto, name: str) -> None:
 
 
 def average_pool(ctx: Context, node: onnx.NodeProto, name: str) -> None:
-    """AveragePool: onnxruntime's float32 arithmetic, fused or not."""
+    """AveragePool: onnxruntime's float32 arithmetic, fused or not; in power-of-two arithmetic a convolution."""
     x = ctx.real(node.input[0])
     window, out, over = pool_window(node, x.shape)
     include = bool(attribute(node, "count_include_pad", 0))
@@ -51,6 +53,8 @@ def average_pool(ctx: Context, node: onnx.NodeProto, name: str) -> None:
         raise UnsupportedError("AveragePool with count_include_pad and windows that reach past the padding")
 
     def build(target: Target) -> Operation:
+        if ctx.half_up and (include or not any(window.pads)) and not any(over) and power_of_two(x, target):
+            return mean(ctx, name, x, target, window)
         fused = vanishes(target) and target.fusable and x.side[2] == target.side[2]
         if (
             fused
@@ -70,12 +74,15 @@ def average_pool(ctx: Context, node: onnx.NodeProto, name: str) -> None:
 
 
 def global_average_pool(ctx: Context, node: onnx.NodeProto, name: str) -> None:
-    """GlobalAveragePool: an integer sum and one multiplication."""
+    """GlobalAveragePool: an integer sum and one multiplication; with a shift alone only for 2**k positions."""
     x = ctx.real(node.input[0])
     if len(x.shape) < 3:
         raise UnsupportedError(f"GlobalAveragePool of shape {x.shape}")
 
     def build(target: Target) -> Operation:
+        window = Window((x.shape[2], x.shape[3]) if len(x.shape) == 4 else (1, x.shape[2]))
+        if ctx.half_up and len(x.shape) < 5 and power_of_two(x, target) and math.prod(window.kernel).bit_count() > 1:
+            return mean(ctx, name, x, target, window)
         return _global(ctx, x, target)
 
     shape = (*x.shape[:2], *(1 for _ in x.shape[2:]))
