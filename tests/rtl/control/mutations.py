@@ -44,10 +44,15 @@ MORE = {
         "signal_q[e] <= signal_mask[e];",
         "signal_q[e] <= wait_mask[e];",
     ),
-    "an instruction is taken twice": (
+    "pushed again while the next one is fetched": (
         "accel_fetch.sv",
-        "number_d = number_q + 32'd1;",
-        "number_d = number_q + 32'(timer_q == '0);",
+        "push_o         = state_q == StDispatch ?",
+        "push_o         = state_q inside {StDispatch, StFetch} ?",
+    ),
+    "skips one after the host": (
+        "accel_fetch.sv",
+        "if (host_done_i) begin",
+        "if (host_done_i) begin number_d = number_q + 1;",
     ),
     "dispatched without room": (
         "accel_fetch.sv",
