@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from accel_sim.config import register_map
 from accel_sim.engine.layout import from_stored, to_stored
 from accel_sim.errors import ModelError
-from accel_sim.isa import Compute, Host, IllegalInstructionError, Instruction, Transfer, decode
+from accel_sim.isa import Compute, Conv, Host, IllegalInstructionError, Instruction, Transfer, decode
 from accel_sim.isa.geometry import check
 from accel_sim.machine import execute
 from accel_sim.machine.memory import BitUpset, Memory, StuckBit, check_upset
@@ -211,18 +212,28 @@ class Machine:
 
     def _execute(self, instructions: Sequence[Instruction], times: Schedule, upsets: Sequence[BitUpset]) -> None:
         strikes = plan_strikes(self.program, instructions, times, upsets)
+        exact = self._slot_by_slot(instructions)
         for number, instruction in enumerate(instructions):
             if times.start[number] < 0:
                 break
             strike = strikes.get(number)
             if strike is None:
-                # Of a wrong instruction input and output may overlap: slot by slot, as the hardware meets them.
-                wrong = instruction is not self.program.instructions[number]
-                self.step(instruction, execute.NO_EVENTS if wrong else None, 0)
+                self.step(instruction, execute.NO_EVENTS if number in exact else None, 0)
             else:
                 self._struck(instruction, int(times.start[number]), strike)
         for upset in strikes.get(len(instructions), Strike()).before:
             self.flip(upset)
+
+    def _slot_by_slot(self, instructions: Sequence[Instruction]) -> set[int]:
+        """Return the numbers of the instructions that have to meet the memories as the hardware does.
+
+        Of a wrong one input and output may overlap; and where it goes on with older sums, the accumulators have to hold
+        those of the CONV before it.
+        """
+        own = self.program.instructions
+        found = {number for number, instruction in enumerate(instructions) if instruction is not own[number]}
+        convolutions = [(n, i.first) for n, i in enumerate(instructions) if isinstance(i, Conv)] if found else []
+        return found | {before for (before, _), (n, first) in pairwise(convolutions) if n in found and not first}
 
     def _struck(self, instruction: Instruction, start: int, strike: Strike) -> None:
         for upset in strike.before:

@@ -17,9 +17,12 @@ from accel_sim.compiler import compile_graph
 from accel_sim.config import PRESETS
 from accel_sim.engine import Engine
 from accel_sim.inputs import split_images
-from accel_sim.machine import Machine
+from accel_sim.isa import Conv, encode
+from accel_sim.machine import BitUpset, Machine
 from accel_sim.model import Graph, Host, import_onnx
 from accel_sim.reference import host_runner
+from accel_sim.session import random_inputs
+from tests.conformance.operator_graphs import Network
 from tests.conformance.real_models import RealModel, bundled, needs_shared, shared
 from tests.conformance.test_other_arithmetics import B_SCALE, W_SCALE, X_SCALE, Y_SCALE, network
 from tests.generators import random_graph
@@ -152,6 +155,29 @@ def test_sums_longer_than_the_weight_banks_go_on_in_the_accumulators() -> None:
         program = compile_graph(case.graph, short)
         assert any(not getattr(i, "last", 1) for i in program.instructions)
         assert same(Machine(program, case.engine.run_node).run(case.image).outputs, case.expected), seed
+
+
+def test_a_wrong_instruction_goes_on_with_the_sums_of_the_one_before() -> None:
+    """At once or slot by slot: what is left in the accumulators is the last block of the convolution in front."""
+    net = Network((1, 16, 12, 12))
+    net.add("Conv", [net.real("x", "a"), net.stored("w", (16, 16, 3, 3))], ["b"], pads=[1, 1, 1, 1])
+    net.add("GlobalAveragePool", [net.real(net.codes("b", "b_codes"), "c")], ["d"])
+    net.add("Flatten", [net.real(net.codes("d", "d_codes"), "e")], ["f"])
+    net.add("Gemm", [net.real(net.codes("f", "f_codes"), "g"), net.stored("v", (16, 4))], ["h"])
+    graph = net.graph([net.codes("h", "y")])
+    case = Loaded(graph, random_inputs(graph, 2))
+    found = []
+    for literal in (False, True):
+        machine = case.machine("b512", literal=literal)
+        program = machine.program
+        number = max(n for n, i in enumerate(program.instructions) if isinstance(i, Conv))
+        wrong = np.frombuffer(encode(replace(program.instructions[number], first=0)), np.uint8)
+        (bit,) = np.flatnonzero(np.unpackbits(wrong ^ program.words[number], bitorder="little")).tolist()
+        result = machine.run(case.image, [BitUpset("ins", 0, number, bit, 0)])
+        assert result.status == "ok"
+        found.append(result.outputs["y"])
+    assert np.array_equal(*found)
+    assert not np.array_equal(found[0], case.expected["y"])
 
 
 @pytest.mark.parametrize("seed", range(4))

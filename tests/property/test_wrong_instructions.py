@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from accel_sim.engine import Upset
-from accel_sim.faults.hardware import HardwareFault, HardwareInjector, hardware_space
+from accel_sim.faults.hardware import HARDWARE_SPACES, HardwareFault, HardwareInjector, hardware_space
 from accel_sim.faults.hardware.wrong_instructions import WrongInstructions
 from accel_sim.isa import Host
 from accel_sim.model import import_onnx
@@ -63,6 +63,15 @@ def test_few_stops_and_few_images_find_the_same() -> None:
     assert len(one._stops) == 1
     assert min(found.values()) > 0
     assert len(found) == 3
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_a_wrong_instruction_leaves_behind_reaches_no_other_fault(seed: int) -> None:
+    """In turn with faults of memories and registers, which start from the same memories."""
+    case, rng = struck(seed, "short", 2), np.random.default_rng(seed)
+    others = [f for space in HARDWARE_SPACES for f in live_faults(case.space(space), COUNT // 2, rng)]
+    mixed = [fault for pair in zip(flips(case, len(others), rng), others, strict=True) for fault in pair]
+    assert not compare(case, mixed).differing
 
 
 def test_flips_in_two_layers_are_for_the_machine() -> None:

@@ -116,7 +116,7 @@ def test_pieces_are_what_a_flip_of_an_operand_changes(arch: str) -> None:
         machine, rng = machine_of(seed, arch), np.random.default_rng([seed, 3])
         for i in complete(machine)[:10]:
             noise(machine, rng)
-            for _ in range(6):
+            for _ in range(12):
                 pieces, changed = flip_inside(machine, i, rng)
                 struck += any(strikes for _, strikes in pieces)
                 late += changed
@@ -134,7 +134,8 @@ def flip_inside(machine: Machine, i: Compute, rng: np.random.Generator) -> tuple
     bank = int(rng.integers(pixels if name == "img" else memory.shape[0]))
     bank, line = (line // rows * pixels + bank, line % rows) if name == "img" else (bank, line)
     cycle = start + int(rng.integers(duration(i, machine.config)))
-    upset = BitUpset(name, bank, line, int(rng.integers(8 * memory.shape[2])), cycle)
+    top_bit = 8 * int(rng.integers(memory.shape[2])) + 7  # of an operand, so that results change
+    upset = BitUpset(name, bank, line, top_bit, cycle)
     kept, runs = memory.copy(), []
     for when in ("never", "then", "always"):
         memory[bank, line, upset.bit // 8] ^= np.uint8((when == "always") << upset.bit % 8)

@@ -3,7 +3,7 @@
 A wrong instruction may read rows that nobody should read any more, so that all memories have to be as they were: the
 fault-free inference is stopped between layers now and then, and everything is kept. Where nothing but the layer's own
 output differs afterwards among the bytes that are read later, the fault is an upset of that tensor. Left to the machine
-are instructions that trap or hang, stop the program or call the host, and those that spoil more than their layer.
+are instructions that trap or hang, stop the program, call the host, need older sums, or spoil more than their layer.
 """
 
 from collections.abc import Mapping
@@ -18,16 +18,15 @@ from accel_sim.faults.hardware.golden import Bytes, Ints, resident
 from accel_sim.faults.hardware.readers import elements_at, onnx_positions
 from accel_sim.faults.hardware.replay import NO_BYTES, NOTHING, LayerReplay
 from accel_sim.faults.hardware.wrong_rows import differing
-from accel_sim.isa import Compute, IllegalInstructionError, Instruction, Transfer
+from accel_sim.isa import Compute, Conv, IllegalInstructionError, Instruction, Transfer
 from accel_sim.machine import execute
 
 
 class Stop(NamedTuple):
-    """The machine in front of a layer: all memories but the instructions, accumulators, what the host holds."""
+    """The machine in front of a layer: all memories but the instructions, and what the host holds."""
 
     number: int
     memories: Mapping[str, Bytes]
-    accumulators: Mapping[str, NDArray[np.int32]]
     on_host: Mapping[str, NDArray[Any]]
 
 
@@ -44,7 +43,7 @@ class WrongInstructions:
         Images whose stops are kept; those used longest ago are dropped.
     """
 
-    def __init__(self, replay: LayerReplay, image_bytes: int = 1 << 26, images: int = 4) -> None:
+    def __init__(self, replay: LayerReplay, image_bytes: int = 1 << 25, images: int = 2) -> None:
         self.replay, self.image_bytes, self.images = replay, image_bytes, images
         self._stops: dict[int, list[Stop]] = {}
         self._live: dict[int, Ints] = {}
@@ -57,7 +56,7 @@ class WrongInstructions:
             return None
         own = replay.program.instructions
         wrong = [n for n, i in enumerate(instructions) if i is not own[n]]
-        if not all(isinstance(instructions[n], Compute | Transfer) for n in wrong):
+        if not all(self._stays_in_its_layer(instructions[n]) for n in wrong):
             return None
         layers = {own[n].layer for n in wrong}
         name = replay.output_of(own[wrong[0]].layer) if len(layers) == 1 else None
@@ -74,6 +73,11 @@ class WrongInstructions:
         finally:
             for sums in replay.accumulators.values():
                 sums.fill(0)
+
+    @staticmethod
+    def _stays_in_its_layer(i: Instruction) -> bool:
+        """Whether an instruction may be run in its layer alone: not one for the host, or that needs older sums."""
+        return isinstance(i, Compute | Transfer) and not (isinstance(i, Conv) and not i.first)
 
     def _fetched(self, fault: HardwareFault) -> list[Instruction] | None:
         """Return the instructions as they are fetched, None where the program does not come to its end."""
@@ -97,8 +101,6 @@ class WrongInstructions:
         stop = max((s for s in stops if s.number <= number), key=lambda s: s.number)
         for name, data in stop.memories.items():
             replay.memories[name].data[...] = data
-        for engine, sums in stop.accumulators.items():
-            replay.accumulators[engine][...] = sums
         replay.hand_to_host(stop.on_host)
         for n in range(stop.number, number):
             replay.step(replay.program.instructions[n], None, 0)
@@ -113,8 +115,7 @@ class WrongInstructions:
         for number, instruction in enumerate(replay.program.instructions):
             if number in starts[::every]:
                 memories = {name: replay.memories[name].data.copy() for name in kept}
-                sums = {engine: values.copy() for engine, values in replay.accumulators.items()}
-                stops.append(Stop(number, memories, sums, replay.on_host))
+                stops.append(Stop(number, memories, replay.on_host))
             replay.step(instruction, None, 0)
         return stops
 
