@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from accel_sim.rtl.cocotb_run import build, run
 from accel_sim.rtl.toolchain import SOURCES, WAIVERS, sources
-from tests.rtl.axi.conftest import simulate
+from tests.conformance.real_models import needs_shared
+from tests.rtl.axi.conftest import PORTS, simulate, top_parameters
 from tests.rtl.axi.mutations import MUTATIONS, Mutation
 
 CASES = (
@@ -51,6 +53,19 @@ def test_other_widths(bus_models: None, data_bytes: int, tmp_path: Path) -> None
     seeds = "[0, 1, 2, 3, 4, 5, 7, 9, 12, 14, 16, 17, 19]"
     outcomes = simulate(tmp_path, data_bytes, ACCEL_SIM_AXI_SEEDS=seeds)
     assert outcomes == dict.fromkeys(CASES, "passed")
+
+
+@pytest.mark.rtl_long
+@pytest.mark.shared
+@needs_shared
+@pytest.mark.parametrize("name", ["ds-cnn", "resnet-8"])
+def test_a_whole_network(bus_models: None, name: str, tmp_path: Path) -> None:
+    """The bundled networks are many times as long as these; they run with the native ports."""
+    place = build("accel_top", {**top_parameters(), "DataBytes": 8}, public=PORTS)
+    modules = ["tests.rtl.axi.bench_network"]
+    assert run(place, "accel_top", modules, tmp_path, variables={"ACCEL_SIM_AXI_NETWORK": name}) == {
+        "network": "passed"
+    }
 
 
 @pytest.mark.rtl_long
