@@ -1,6 +1,7 @@
 """Flips of instructions that end as upsets of one tensor; the machine is the judge."""
 
 from collections import Counter
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -8,10 +9,14 @@ import pytest
 
 from accel_sim.engine import Upset
 from accel_sim.faults.hardware import HARDWARE_SPACES, HardwareFault, HardwareInjector, hardware_space
+from accel_sim.faults.hardware.golden import _in_place
 from accel_sim.faults.hardware.wrong_instructions import WrongInstructions
-from accel_sim.isa import Host
+from accel_sim.isa import Conv, Host, encode
+from accel_sim.isa.geometry import accesses
 from accel_sim.model import import_onnx
+from accel_sim.session import random_inputs
 from tests.conformance.hardware_faults import ARCHITECTURES, SEEDS, compare, injector, live_faults
+from tests.conformance.operator_graphs import Network
 from tests.generators import random_graph
 
 COUNT = 60
@@ -41,6 +46,28 @@ def test_wrong_instructions_as_on_the_machine(arch: str) -> None:
     assert ran["nothing"]
     assert ran["machine"]
     assert changed
+
+
+def test_where_a_wrong_convolution_writes_over_its_own_operands_order_counts() -> None:
+    """A convolution of many products, which is run at once where it is right: here it has to go slot by slot."""
+    net = Network((1, 16, 12, 12))
+    net.add("Conv", [net.real("x", "a"), net.stored("w", (16, 16, 3, 3))], ["b"], pads=[1, 1, 1, 1])
+    net.add("Conv", [net.real(net.codes("b", "b_codes"), "c"), net.stored("v", (16, 16, 1, 1))], ["d"])
+    graph = net.graph([net.codes("d", "y")])
+    case = injector(graph, random_inputs(graph, 4), "b512")
+    config, faults = case.program.config, []
+    for row, i in enumerate(case.program.instructions):
+        for field in ("in_base", "out_base") if isinstance(i, Conv) else ():
+            for bit in range(12):
+                wrong = replace(i, **{field: getattr(i, field) ^ (1 << bit)})
+                if _in_place(accesses(wrong, config)):
+                    mask = np.frombuffer(encode(wrong), np.uint8) ^ case.program.words[row]
+                    (place,) = np.flatnonzero(np.unpackbits(mask, bitorder="little")).tolist()
+                    faults.append(HardwareFault("memory", "ins", 0, row, (place,), 0))
+    found = compare(case, faults)
+    assert not found.differing
+    assert found.faults["ins", "engine"]
+    assert found.changed["ins"]
 
 
 def same(a: Upset | None, b: Upset | None) -> bool:
