@@ -1,4 +1,4 @@
-"""What the cocotb tests of the control modules share: a clock, a reset, and random pauses.
+"""What the cocotb tests of the single modules share: a clock, a reset, and random pauses.
 
 Everything happens at the falling edge: signals are set there, read when they have settled, and count for the rising
 edge that follows. That has no races in any simulator.
@@ -19,6 +19,9 @@ INPUTS = {
     "fetch": ("start", "ins_valid", "push_ready", "idle", "host_done"),
     "transfer": ("start", "request_ready", "answer"),
     "sequencer": ("start",),
+    "parameters": ("bias_read", "parameter_read"),
+    "operands": ("slot",),
+    "buffers": ("load", "img_read", "img_write", "wgt_read", "dwt_read", "bias_read", "rqp_read"),
 }
 
 

@@ -1,4 +1,4 @@
-"""Mistakes planted in the control modules, which the benches of the single modules have to notice.
+"""Mistakes planted in the modules around the datapaths, which the benches of the single modules have to notice.
 
 Those of ``tests/rtl/test_mutations.py``, which whole programs notice too, and some that single modules show best.
 """
@@ -18,6 +18,10 @@ BENCHES = {
     "accel_decode.sv": "bench_fetch",
     "accel_transfer.sv": "bench_transfers",
     "accel_sequencer.sv": "bench_sequencers",
+    "accel_parameters.sv": "bench_parameters",
+    "accel_operands.sv": "bench_operands",
+    "accel_buffers.sv": "bench_buffers",
+    "accel_ram.sv": "bench_buffers",
 }
 MORE = {
     "token given twice": (
@@ -70,6 +74,72 @@ MORE = {
         "affordable",
     ),
     "done one word early": ("accel_transfer.sv", "outstanding_q == 32'd1", "outstanding_q <= 32'd2"),
+    "rows of biases in reverse": (
+        "accel_parameters.sv",
+        "{bias_data_i, staged_q[Words-2:1]}",
+        "{staged_q[Words-3:0], bias_data_i}",
+    ),
+    "row of biases lost behind another": (
+        "accel_parameters.sv",
+        "row  <= bias_read_i;",
+        "row  <= bias_read_i && !row;",
+    ),
+    "parameters taken with every row": ("accel_parameters.sv", "iff parameter_read_i)", "iff bias_read_i)"),
+    "exponent out of the zero point": (
+        "accel_parameters.sv",
+        "exponent_o[c]   = entries_q[c][39:32]",
+        "exponent_o[c]   = entries_q[c][47:40]",
+    ),
+    "every lane its own bank": (
+        "accel_operands.sv",
+        "BankBits'(column[l] & 24'(PixelParallel - 1))",
+        "BankBits'(l % PixelParallel)",
+    ),
+    "operands one row further": ("accel_operands.sv", "= line_i + 16'(", "= line_i + 16'd1 + 16'("),
+    "operands kept where none follow": ("accel_operands.sv", "lane_late <= lane;", "if (slot_i) lane_late <= lane;"),
+    "one pixel beyond the view": (
+        "accel_operands.sv",
+        "column[l] < signed'(24'(columns_i))",
+        "column[l] <= signed'(24'(columns_i))",
+    ),
+    "one pixel beyond the tile": (
+        "accel_operands.sv",
+        "out_x_i + 14'(l) < 14'(out_width_i)",
+        "out_x_i + 14'(l) <= 14'(out_width_i)",
+    ),
+    "write of LOAD lost": ("accel_buffers.sv", "write = |writes;", "write = |writes[Writers-1:0];"),
+    "LOAD one row further": (
+        "accel_buffers.sv",
+        "(writes[Writers] ? load_row_i[ImgRowBits-1:0] : '0)",
+        "(writes[Writers] ? load_row_i[ImgRowBits-1:0] + ImgRowBits'(1) : '0)",
+    ),
+    "weights in all banks": (
+        "accel_buffers.sv",
+        "load_memory_i == MemWgt && load_lane_i == 6'(bank)",
+        "load_memory_i == MemWgt",
+    ),
+    "group does not stay": (
+        "accel_buffers.sv",
+        "            if (img_read_i[r][lane]) begin",
+        "            if (1'b1) begin",
+    ),
+    "biases at the other engine's row": (
+        "accel_buffers.sv",
+        "(bias_read_i[w] ? bias_row_i[w]",
+        "(bias_read_i[w] ? bias_row_i[Writers-1-w]",
+    ),
+    "parameters at the other engine's row": (
+        "accel_buffers.sv",
+        "(rqp_read_i[w] ? rqp_row_i[w]",
+        "(rqp_read_i[w] ? rqp_row_i[Writers-1-w]",
+    ),
+    "read sees the write of its edge": (
+        "accel_ram.sv",
+        "data_q <= mem[row_i];",
+        "data_q <= write_i && write_row_i == row_i ? write_data_i : mem[row_i];",
+    ),
+    "no write beside a read": ("accel_ram.sv", "    if (write_i) begin", "    if (write_i && !read_i) begin"),
+    "data does not stay": ("accel_ram.sv", "      if (read_i) begin", "      if (1'b1) begin"),
 }
 
 

@@ -1,4 +1,4 @@
-"""Builds the bench of the control modules and runs its cocotb tests."""
+"""Builds the benches of the single modules and runs their cocotb tests."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,8 +6,12 @@ from pathlib import Path
 from accel_sim.rtl import cocotb_run
 from accel_sim.rtl.toolchain import SOURCES
 
-TOP = "control_bench"
-BENCHES = ("bench_queues", "bench_fetch", "bench_transfers", "bench_sequencers")
+# The toplevels, each with the tests that drive it.
+TOPS = {
+    "control_bench": ("bench_queues", "bench_fetch", "bench_transfers", "bench_sequencers"),
+    "memory_bench": ("bench_parameters", "bench_operands", "bench_buffers"),
+}
+BENCHES = tuple(name for names in TOPS.values() for name in names)
 
 
 def run(results: Path, folder: Path = SOURCES, benches: Sequence[str] = BENCHES) -> dict[str, str]:
@@ -16,11 +20,18 @@ def run(results: Path, folder: Path = SOURCES, benches: Sequence[str] = BENCHES)
     Parameters
     ----------
     results
-        Existing folder for log and results.
+        Existing folder for logs and results.
     folder
         Hardware description.
     benches
         Modules with the tests.
     """
-    place = cocotb_run.build(TOP, {}, [Path(__file__).with_name(f"{TOP}.sv")], folder=folder)
-    return cocotb_run.run(place, TOP, [f"tests.rtl.control.{name}" for name in benches], results)
+    outcomes: dict[str, str] = {}
+    for top, names in TOPS.items():
+        wanted = [f"tests.rtl.control.{name}" for name in names if name in benches]
+        if wanted:
+            place = cocotb_run.build(top, {}, [Path(__file__).with_name(f"{top}.sv")], folder=folder)
+            own = results / top
+            own.mkdir()
+            outcomes |= cocotb_run.run(place, top, wanted, own)
+    return outcomes

@@ -1,4 +1,4 @@
-"""Fetch, decoding, queues, tokens, sequencers and transfers alone, each beside its model in Python, under stalls."""
+"""Each module between instruction memory and datapaths alone, beside its model in Python, under stalls and pauses."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,13 +15,16 @@ CASES = {
     "bench_fetch": {"decoding", "fetching"},
     "bench_transfers": {"transfers"},
     "bench_sequencers": {"sequencers"},
+    "bench_parameters": {"parameters"},
+    "bench_operands": {"operands"},
+    "bench_buffers": {"buffers"},
 }
 ALL = sorted(name for names in CASES.values() for name in names)
 
 
 @pytest.fixture(scope="module")
 def results(tools: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
-    """Run all cocotb tests in one simulation; what became of each."""
+    """Run all cocotb tests in two simulations; what became of each."""
     return simulation.run(tmp_path_factory.mktemp("control"))
 
 
@@ -38,7 +41,7 @@ def test_no_cocotb_test_is_forgotten(results: Mapping[str, str]) -> None:
 
 def test_every_mistake_can_be_planted() -> None:
     planted = mutations.everything()
-    assert len(planted) > 30
+    assert len(planted) > 60
     for name, (file, right, wrong) in planted.items():
         assert (SOURCES / file).read_text().count(right) == 1, name
         assert right != wrong
