@@ -10,9 +10,18 @@ from pathlib import Path
 
 from accel_sim.errors import UsageError
 
-SOURCES = Path(__file__).resolve().parents[2] / "rtl"
-BUILDS = SOURCES.parent / "build" / "rtl"
 PACKAGES = ("accel_pkg.sv", "datapath/accel_datapath_pkg.sv")
+
+
+def checkout(places: Iterable[Path]) -> Path | None:
+    """Return the first place that is a checkout with the hardware description."""
+    return next((place for place in places if all((place / "rtl" / name).exists() for name in PACKAGES)), None)
+
+
+# The sources are no part of the installed package: of an installation, the checkout is where the command is given.
+_PACKAGE = Path(__file__).resolve().parents[2]
+SOURCES = (checkout((_PACKAGE, Path.cwd())) or _PACKAGE) / "rtl"
+BUILDS = SOURCES.parent / "build" / "rtl"
 WAIVERS = ("waivers.vlt", "datapath/waivers.vlt")
 TOOLS = ("g++", "make", "perl")
 # What stands between the core and an AXI bus; a build of the core alone does not change with it.
@@ -36,7 +45,10 @@ def sources(folder: Path = SOURCES, *, bus: bool = False) -> list[Path]:
     """
     packages = [folder / name for name in PACKAGES]
     if not all(path.exists() for path in packages):
-        raise UsageError(f"{folder}: no hardware description there; level rtl needs a checkout of the whole project")
+        raise UsageError(
+            f"{folder}: no hardware description there; level rtl needs a checkout of the whole project: give the "
+            "command there"
+        )
     modules = sorted([*folder.glob("*.sv"), *(folder / "datapath").glob("*.sv")])
     if not bus:
         modules = [path for path in modules if not path.name.startswith(BUS)]

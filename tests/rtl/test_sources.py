@@ -13,7 +13,7 @@ from accel_sim.errors import UsageError
 from accel_sim.isa import OPCODES, layout
 from accel_sim.rtl import package
 from accel_sim.rtl.parameters import arrays, bench_parameters, module_parameters, stride
-from accel_sim.rtl.toolchain import SOURCES, WAIVERS, sources
+from accel_sim.rtl.toolchain import SOURCES, WAIVERS, checkout, sources
 
 
 def test_the_package_is_that_of_the_instruction_set() -> None:
@@ -62,6 +62,11 @@ def test_a_configuration_that_the_rtl_cannot_have_is_refused() -> None:
 def test_a_missing_hardware_description_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no hardware description"):
         sources(tmp_path)
+
+
+def test_an_installation_finds_the_checkout_that_it_is_used_in(tmp_path: Path) -> None:
+    assert checkout((tmp_path, SOURCES.parent)) == SOURCES.parent
+    assert checkout((tmp_path,)) is None
 
 
 @pytest.mark.rtl
