@@ -58,7 +58,7 @@ class Chunk:
 
 
 NOTHING = Chunk((), ())
-AHEAD = 2
+AHEAD = 2  # chunks that a worker holds
 Results = Generator[tuple[Chunk, Evaluated], None, None]
 
 
@@ -87,6 +87,10 @@ def run_in_processes(chunks: Iterator[Chunk], make_evaluator: MakeEvaluator, wor
             worker = _Worker.start(make_evaluator)
             all_workers.append(worker)
             owed[worker.connection] = worker, deque([NOTHING])  # it answers when its evaluator is built
+        for worker, held in owed.values():  # one each, before the first that is ready takes a second
+            if first := next(chunks, None):
+                worker.send(first.faults)
+                held.append(first)
         while owed:
             for ready in wait(list(owed)):
                 assert isinstance(ready, Connection)

@@ -22,7 +22,7 @@ from accel_sim.engine.sparse import (
 from accel_sim.faults.fault import Fault
 from accel_sim.faults.many_elements import has_many, run_whole
 from accel_sim.faults.outcome import CRITICAL, MASKED, TOLERABLE, Criterion, Verdict
-from accel_sim.faults.space import make_space
+from accel_sim.faults.space import index_of, make_space
 from accel_sim.model import Dequantise
 from accel_sim.numerics import dequantise
 
@@ -176,10 +176,7 @@ class Injector:
         if not self._singles or self.paranoid:
             return None
         shape = (self.graph.parameters[name].values if space == "parameters" else self.graph.tensors[name]).shape
-        index, rest = [0] * len(shape), position
-        for axis in reversed(range(len(shape))):
-            rest, index[axis] = divmod(rest, shape[axis])
-        changed = self._singles[image].run(space, name, tuple(index), mask)
+        changed = self._singles[image].run(space, name, index_of(position, shape), mask)
         return None if changed is None else (changed >= 0, max(changed, 0) / self._singles[image].limit)
 
     def judge(self, image: int, upset: Upset) -> tuple[bool, float]:

@@ -10,6 +10,7 @@ from accel_sim.engine import Engine
 from accel_sim.machine import Machine
 from accel_sim.model import import_onnx
 from accel_sim.model.operators.means import mean_factor
+from accel_sim.model.values import UnsupportedError
 from accel_sim.reference import host_runner
 from tests.oracles.scalar import dpu_requantise
 
@@ -82,6 +83,20 @@ def test_factors_are_the_published_ones_or_the_nearest():
         off = abs(factor * count / 2**shift - 1)
         assert off == min(abs(m * count / 2**s - 1) for m in range(1, 128) for s in range(25)), kernel
     assert mean_factor((8, 8)) == (1, 6)
+
+
+def test_no_sum_of_a_mean_wraps():
+    """Weighted sums of codes at their ends, for every number of positions: the accumulator has 32 bits."""
+    counts = np.unique(np.geomspace(2, 2**22, 4000).astype(int))
+    assert max(255 * mean_factor((1, int(n)))[0] * int(n) for n in counts) < 2**31
+    with pytest.raises(UnsupportedError, match="a mean over 4194305 positions"):
+        mean_factor((1, 2**22 + 1))
+    graph = import_onnx(network("GlobalAveragePool", (1, 384, 768), {}), arithmetic="dpu")
+    engine = Engine(graph, host_runner)
+    x = np.full((2, 1, 384, 768), -60, np.int8)
+    factor, shift = mean_factor((384, 768))  # 7 / 2**21: a finer factor would wrap
+    expected = int(dpu_requantise(-60 * x[0].size * factor, shift - 1, np.int8))
+    assert engine.outputs(engine.run({"x": x}))["y"].reshape(-1).tolist() == [expected, expected] == [-118, -118]
 
 
 def test_other_scales_and_other_arithmetics_keep_the_float_mean():

@@ -11,23 +11,30 @@ import numpy as np
 from accel_sim.model.context import Context
 from accel_sim.model.fusion import epilogue
 from accel_sim.model.graph import Conv, Shape, View, Window
-from accel_sim.model.values import Real, Target
+from accel_sim.model.values import Real, Target, UnsupportedError
 
 F32 = np.float32
 # (m, s) by kernel: constants of AMD's Vitis AI quantiser (vai_q_onnx, simulation of the DPU's average pooling).
 PUBLISHED: Final = {(3, 3): (7, 6), (5, 5): (10, 8), (6, 6): (7, 8), (7, 7): (21, 10), (14, 14): (21, 12)}
 LARGEST: Final = 127  # that an int8 weight holds
-MOST_BITS: Final = 24  # of a shift; a mean over more positions is 0 for every int8 input
+MOST_BITS: Final = 22  # of a shift: of a mean over up to 2**22 positions no sum of 8-bit inputs leaves 32 bits
 
 
 def mean_factor(kernel: tuple[int, int]) -> tuple[int, int]:
     """Return (m, s) with ``m / 2**s`` in place of one over the number of positions.
 
     The published constants where there are some, else the nearest; of equally near ones that of the smallest `m`.
+
+    Raises
+    ------
+    UnsupportedError
+        So many positions that the sum could wrap.
     """
     if kernel in PUBLISHED:
         return PUBLISHED[kernel]
     count = kernel[0] * kernel[1]
+    if count > 1 << MOST_BITS:
+        raise UnsupportedError(f"a mean over {count} positions; in power-of-two arithmetic {1 << MOST_BITS} at most")
     pairs = [(min(max(round(2**s / count), 1), LARGEST), s) for s in range(MOST_BITS + 1)]
     return min(pairs, key=lambda pair: (abs(pair[0] * count / 2 ** pair[1] - 1), pair[0]))
 

@@ -9,9 +9,21 @@ from typing import Any
 import pytest
 
 from accel_sim.campaign import Store, collect, summarise
+from accel_sim.campaign.workers import Chunk, run_in_processes
 from accel_sim.errors import CampaignError, UsageError
 
-from .toy import ToyEvaluator, ToyFault, ToySpace, ToyVerdict, run_toy, toy_plan, toy_task, unstartable, verdict
+from .toy import (
+    ProcessEvaluator,
+    ToyEvaluator,
+    ToyFault,
+    ToySpace,
+    ToyVerdict,
+    run_toy,
+    toy_plan,
+    toy_task,
+    unstartable,
+    verdict,
+)
 
 ROOT = Path(__file__).resolve().parents[3]
 WAY_OUT = "the same command goes on from there"
@@ -48,6 +60,13 @@ def test_the_number_of_workers_does_not_matter(tmp_path: Path) -> None:
         run_toy(str(tmp_path / f"{workers}.sqlite"), design="set-bit", faults=9, workers=workers)
     one, two, three = (summary_bytes(tmp_path / f"{workers}.sqlite") for workers in (1, 2, 3))
     assert one == two == three
+
+
+def test_every_worker_gets_a_chunk_before_one_gets_two() -> None:
+    """Whichever is ready first: a short campaign of slow faults is shared out."""
+    chunks = [Chunk(((0, n, 0),), (ToyFault("head.weight", 0, n),)) for n in range(2)]
+    answers = [evaluated.verdicts for _, evaluated in run_in_processes(iter(chunks), ProcessEvaluator, 2)]
+    assert len(answers) == len(set(answers)) == 2
 
 
 def test_a_second_run_changes_nothing(tmp_path: Path) -> None:

@@ -79,6 +79,13 @@ class ToyEvaluator:
         return verdict(fault)
 
 
+class ProcessEvaluator:
+    """Answer with the number of the process, below one."""
+
+    def evaluate(self, fault: ToyFault) -> ToyVerdict:
+        return ToyVerdict("critical", os.getpid() / 2**32)
+
+
 def unstartable() -> ToyEvaluator:
     raise InputError("in.npz has no array 'image'; the model's inputs are: image")
 

@@ -1,6 +1,7 @@
 """The common faulty run in one call: the verdict of the general path, and nothing left behind."""
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -53,7 +54,8 @@ def wanted_codes(
     taken: list[bytes] = []
     state, row = runner.state, runner.tables.tensors[single.output]
 
-    def run(handles, kind, number, first, second, ky, kx, difference, mask, portable, policy, output, *_):  # type: ignore[no-untyped-def]
+    def run(handles: Any, kind: int, number: int, *rest: int) -> int:
+        first, second, ky, kx, difference, mask, portable, policy, output = rest[:9]
         if kind == WEIGHT:
             run_strike_weight(handles, number, first, second, ky, kx, difference)
         elif kind == BIAS:
