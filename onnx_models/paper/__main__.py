@@ -3,18 +3,21 @@
 import argparse
 import dataclasses
 import math
+import os
 import sys
 from pathlib import Path
 from typing import Final
 
 from accel_sim.errors import AccelSimError
 from onnx_models.paper.campaigns import run
+from onnx_models.paper.campaigns.campaign_jobs import campaign_jobs, say
 from onnx_models.paper.campaigns.pictures import Folder
-from onnx_models.paper.models import build, compare
+from onnx_models.paper.jobs import Job, run_jobs
+from onnx_models.paper.models import build_jobs, compare_jobs
 from onnx_models.paper.recipe import ACTIVATIONS, QUANTISED_VERSIONS, SCHEMES, VERSIONS, Recipe
 from onnx_models.paper.retrained import read_recovery, read_retraining, retraining_is_whole
 
-STEPS: Final = ("models", "controls", "float", "int8", "limits", "buffers", "record", "page")
+STEPS: Final = ("models", "float", "int8", "limits", "buffers", "controls", "record", "page")
 SIZES: Final = ("full", "quick", "miniature")
 
 
@@ -28,9 +31,14 @@ def main(arguments: list[str] | None = None) -> int:
         recipe = recipe_of(options)
         folder = Folder(options.folder, recipe)
         out = options.out or (Path("docs") if options.size == "full" else options.folder / "report")
-        for step in STEPS:
-            if options.all or step in options.step:
-                _run(step, folder, out, options)
+        steps = [step for step in STEPS if options.all or step in options.step]
+        run_jobs(_jobs(steps, folder, options), options.workers)
+        if "record" in steps:
+            _record(folder, out, options)
+        if "page" in steps:
+            from onnx_models.paper.report.page import write_page
+
+            write_page(out)
     except (AccelSimError, OSError, ImportError, ValueError) as error:
         print(f"paper: {error}", file=sys.stderr)
         return 2
@@ -45,7 +53,7 @@ def recipe_of(options: argparse.Namespace) -> Recipe:
     ValueError
         A number is out of range; the message names the option.
     """
-    for name in ("images", "faults", "filters"):
+    for name in ("images", "faults", "filters", "workers"):
         value = getattr(options, name)
         if value is not None and value < 1:
             raise ValueError(f"--{name} is {value}: it must be 1 or more")
@@ -71,37 +79,30 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--images", type=int, help="test pictures that the faults are judged on")
     parser.add_argument("--faults", type=int, help="faults per kind of parameter (the paper: 1550)")
     parser.add_argument("--margin", type=float, help="instead: margin of error at 95 %% per kind, such as 0.025")
+    parser.add_argument(
+        "--workers", type=int, default=_cores(), help="processes (one per core); the results do not depend on it"
+    )
     return parser
 
 
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _run(step: str, folder: Folder, out: Path, options: argparse.Namespace) -> None:
-    """Run one step."""
-    if step == "models":
-        if missing(folder) or folder.records()["recipe_key"] != folder.recipe.models_key():
-            build(folder.path, folder.recipe)
-    elif step == "controls":
+def _jobs(steps: list[str], folder: Folder, options: argparse.Namespace) -> list[Job]:
+    """Return what is left of the steps before the record."""
+    jobs: list[Job] = []
+    if "models" in steps and (missing(folder) or folder.records()["recipe_key"] != folder.recipe.models_key()):
+        jobs += build_jobs(folder.path, folder.recipe)
+    campaigns = campaign_jobs(folder, options.margin, steps)
+    if "controls" in steps:
         whole = retraining_is_whole(read_retraining(folder.path), folder.recipe)
         if not whole or read_recovery(folder.path) is None:
-            compare(folder.path, folder.recipe)
-    elif step == "float":
-        run.floats(folder, options.margin, _say)
-        run.repeated(folder, options.margin, _say)
-    elif step == "int8":
-        run.integers(folder, options.margin, _say)
-    elif step == "limits":
-        run.limited(folder, run.floats(folder, options.margin, _say), _say)
-    elif step == "buffers":
-        run.buffers(folder, _say)
-    elif step == "record":
-        _record(folder, out, options)
-    else:
-        from onnx_models.paper.report.page import write_page
-
-        write_page(out)
+            # The campaigns on them come last, the others need not wait.
+            repeats = [job for job in campaigns if "-seed" in job.name]
+            first = [job for job in campaigns if job not in repeats]
+            return [*jobs, *first, *compare_jobs(folder.path, folder.recipe), *repeats]
+    return jobs + campaigns
 
 
 def _record(folder: Folder, out: Path, options: argparse.Namespace) -> None:
@@ -109,7 +110,7 @@ def _record(folder: Folder, out: Path, options: argparse.Namespace) -> None:
     from onnx_models.paper.report.record import gather, write_cells, write_record
 
     data = out / "measurements" / "paper"
-    write_record(data, gather(folder, command_of(options), options.margin, _say))
+    write_record(data, gather(folder, command_of(options), options.margin, say))
     write_tables(folder.path, data / "models")
     quiet = lambda line: None  # noqa: E731
     write_cells(data / "float_cells.csv", run.floats(folder, options.margin, quiet).values())

@@ -23,6 +23,11 @@ def repeat_folder(folder: Path, seed: int) -> Path:
     return folder / "repeats" / f"seed{seed}"
 
 
+def repeat_name(activation: str, seed: int) -> str:
+    """Return what an original of another seed is called where it lies beside the others."""
+    return f"{activation}-original-seed{seed}"
+
+
 def read_retraining(folder: Path) -> dict[str, Any] | None:
     """Return ``retraining.json``, as far as it is made; None where it is absent.
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accel_sim.errors import InputError
-from onnx_models.paper.recipe import ACTIVATIONS, Recipe
+from onnx_models.paper.recipe import ACTIVATIONS, QUANTISED_VERSIONS, SCHEMES, Recipe
 
 F32 = NDArray[np.float32]
 CAMPAIGN_VERSIONS = ("original", "pruned2")
@@ -80,6 +80,11 @@ def float_names() -> list[str]:
 
 
 def int8_names() -> list[str]:
-    """Return the names of the int8 models that campaigns strike: pruned in both schemes, originals in one."""
-    pruned = [f"{activation}-pruned2-{scheme}" for scheme in ("tflite", "dpu") for activation in ACTIVATIONS]
-    return pruned + [f"{activation}-original-tflite" for activation in ACTIVATIONS]
+    """Return the names of the int8 models that campaigns strike: pruned ones and originals in both schemes."""
+    versions = reversed(QUANTISED_VERSIONS)
+    return [f"{a}-{version}-{scheme}" for version in versions for scheme in SCHEMES for a in ACTIVATIONS]
+
+
+def buffer_names() -> list[str]:
+    """Return the names of the int8 models whose upsets in the accelerator's buffers are run: one scheme."""
+    return [name for name in int8_names() if name.endswith("tflite")]

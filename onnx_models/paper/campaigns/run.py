@@ -8,86 +8,103 @@ import onnx
 from onnx_models.paper.campaigns.float_campaign import Campaign, run_float
 from onnx_models.paper.campaigns.int8_campaign import run_int8
 from onnx_models.paper.campaigns.memory_campaign import run_memories
-from onnx_models.paper.campaigns.pictures import Folder, float_names, int8_names
+from onnx_models.paper.campaigns.pictures import Folder, buffer_names, float_names, int8_names
 from onnx_models.paper.campaigns.speed import Speed, measure
 from onnx_models.paper.mitigations.clipping import POLICIES
 from onnx_models.paper.mitigations.limits_campaign import run_limited
 from onnx_models.paper.recipe import ACTIVATIONS
-from onnx_models.paper.retrained import repeat_folder, repeat_seeds
+from onnx_models.paper.retrained import repeat_folder, repeat_name, repeat_seeds
 
 Say = Callable[[str], None]
 
 
 def floats(folder: Folder, margin: float | None, say: Say) -> dict[str, Campaign]:
     """Run the float campaigns of the models that are there."""
-    found = {}
-    for name in _present(folder, float_names(), say):
-        found[name] = run_float(
-            folder.model(name), folder.struck, folder.rows(name), seed=folder.recipe.seed,
-            per_set=None if margin else folder.recipe.per_set, margin=margin, report=_counter(name, say),
-        )  # fmt: skip
-    return found
+    return {name: one_float(folder, name, margin, say) for name in _present(folder, float_names(), say)}
+
+
+def one_float(folder: Folder, name: str, margin: float | None, say: Say) -> Campaign:
+    """Run the campaign of a float model."""
+    return run_float(
+        folder.model(name), folder.struck, folder.rows(name), seed=folder.recipe.seed,
+        per_set=None if margin else folder.recipe.per_set, margin=margin, report=_counter(name, say),
+    )  # fmt: skip
 
 
 def repeated(folder: Folder, margin: float | None, say: Say) -> dict[tuple[str, int], Campaign]:
-    """Strike the originals of other seeds that are there with a quarter of the faults, drawn as for the first ones.
+    """Strike the originals of other seeds that are there.
 
     Returns
     -------
     dict
         (activation function, seed of the training) to campaign.
     """
-    found, recipe = {}, folder.recipe
+    found = {}
     for activation in ACTIVATIONS:
-        for seed in repeat_seeds(recipe):
-            name = f"{activation}-original"
-            path, label = repeat_folder(folder.path, seed) / f"{name}.onnx", f"{name}-seed{seed}"
-            if not path.exists():
-                say(f"{label}: not there yet")
-                continue
-            found[activation, seed] = run_float(
-                path, folder.struck, folder.rows(label), seed=recipe.seed,
-                per_set=None if margin else max(1, recipe.per_set // 4),
-                margin=min(2 * margin, 0.99) if margin else None, report=_counter(label, say),
-            )  # fmt: skip
+        for seed in repeat_seeds(folder.recipe):
+            if (repeat_folder(folder.path, seed) / f"{activation}-original.onnx").exists():
+                found[activation, seed] = one_repeat(folder, activation, seed, margin, say)
+            else:
+                say(f"{repeat_name(activation, seed)}: not there yet")
     return found
+
+
+def one_repeat(folder: Folder, activation: str, seed: int, margin: float | None, say: Say) -> Campaign:
+    """Strike an original of another seed with a quarter of the faults, drawn as for the first one."""
+    recipe, name = folder.recipe, repeat_name(activation, seed)
+    return run_float(
+        repeat_folder(folder.path, seed) / f"{activation}-original.onnx", folder.struck, folder.rows(name),
+        seed=recipe.seed, per_set=None if margin else max(1, recipe.per_set // 4),
+        margin=min(2 * margin, 0.99) if margin else None, report=_counter(name, say),
+    )  # fmt: skip
 
 
 def integers(folder: Folder, margin: float | None, say: Say) -> dict[str, Campaign]:
     """Run the int8 campaigns of the models that are there."""
-    found = {}
-    for name in _present(folder, int8_names(), say):
-        found[name] = run_int8(
-            folder.model(name), folder.struck, folder.rows(name), seed=folder.recipe.seed,
-            per_set=None if margin else folder.recipe.per_set, margin=margin, report=_counter(name, say),
-        )  # fmt: skip
-    return found
+    return {name: one_int8(folder, name, margin, say) for name in _present(folder, int8_names(), say)}
+
+
+def one_int8(folder: Folder, name: str, margin: float | None, say: Say) -> Campaign:
+    """Run the campaign of an int8 model."""
+    return run_int8(
+        folder.model(name), folder.struck, folder.rows(name), seed=folder.recipe.seed,
+        per_set=None if margin else folder.recipe.per_set, margin=margin, report=_counter(name, say),
+    )  # fmt: skip
 
 
 def limited(folder: Folder, done: dict[str, Campaign], say: Say) -> dict[str, list[Campaign]]:
     """Run a quarter of every finished float campaign's faults with range limits, once per policy."""
     return {
-        name: [
-            run_limited(
-                folder.model(name), campaign, policy, folder.struck, folder.calibration,
-                folder.rows(f"{name}-{policy}"), _counter(f"{name} {policy}", say),
-            )
-            for policy in POLICIES
-        ]
-        for name, campaign in done.items()
-    }  # fmt: skip
+        name: [one_limited(folder, campaign, policy, say) for policy in POLICIES] for name, campaign in done.items()
+    }
+
+
+def one_limited(folder: Folder, campaign: Campaign, policy: str, say: Say) -> Campaign:
+    """Run a quarter of a float campaign's faults with range limits."""
+    name = campaign.model
+    return run_limited(
+        folder.model(name), campaign, policy, folder.struck, folder.calibration, folder.rows(f"{name}-{policy}"),
+        _counter(f"{name} {policy}", say),
+    )  # fmt: skip
+
+
+def one_policy(folder: Folder, name: str, policy: str, margin: float | None, say: Say) -> Campaign:
+    """Run a quarter of a float model's faults with range limits, after those without that are left."""
+    return one_limited(folder, one_float(folder, name, margin, say), policy, say)
 
 
 def buffers(folder: Folder, say: Say) -> dict[str, Any]:
     """Run the campaigns on the accelerator's buffers, originals and pruned networks of the TensorFlow Lite scheme."""
-    names = [name for name in int8_names() if name.endswith("tflite")]
-    found = {}
-    for name in _present(folder, names, say):
-        faults = max(10, folder.recipe.per_set // 10)
-        found[name] = run_memories(
-            folder.model(name), folder.struck, folder.path / "campaigns", seed=folder.recipe.seed, faults=faults
-        )
-        say(f"{name}: {faults} upsets in each buffer")
+    return {name: one_buffers(folder, name, say) for name in _present(folder, buffer_names(), say)}
+
+
+def one_buffers(folder: Folder, name: str, say: Say) -> dict[str, Any]:
+    """Run the campaigns on the accelerator's buffers with one int8 model."""
+    faults = max(10, folder.recipe.per_set // 10)
+    found = run_memories(
+        folder.model(name), folder.struck, folder.path / "campaigns", seed=folder.recipe.seed, faults=faults
+    )
+    say(f"{name}: {faults} upsets in each buffer")
     return found
 
 

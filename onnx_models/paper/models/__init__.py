@@ -8,16 +8,17 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from onnx_models.paper.jobs import Job, run_jobs
 from onnx_models.paper.recipe import Recipe
 
-__all__ = ["MissingExtraError", "build", "compare"]
+__all__ = ["MissingExtraError", "build", "build_jobs", "compare", "compare_jobs"]
 
 
 class MissingExtraError(ImportError):
     """A package of the `[train]` extra is not installed; the message names it and what to install."""
 
 
-def build(folder: Path, recipe: Recipe, report: Callable[[str], None] | None = None) -> None:
+def build(folder: Path, recipe: Recipe, report: Callable[[str], None] | None = None, workers: int = 1) -> None:
     """Make what is not in the folder yet; it goes on where it was stopped.
 
     Every finished file appears in one step. For each activation function `AF` (relu, sigmoid, hardsigmoid) and
@@ -35,6 +36,8 @@ def build(folder: Path, recipe: Recipe, report: Callable[[str], None] | None = N
         What.
     report
         Receives a line per step; by default they go to stderr.
+    workers
+        Processes; the files do not depend on it. With more than one, `report` has to be a function of a module.
 
     Raises
     ------
@@ -45,21 +48,26 @@ def build(folder: Path, recipe: Recipe, report: Callable[[str], None] | None = N
     HsiDriveError
         If `recipe.dataset` is not HSI-Drive v2.0 as documented.
     """
+    run_jobs(build_jobs(folder, recipe, report), workers)
+
+
+def build_jobs(folder: Path, recipe: Recipe, report: Callable[[str], None] | None = None) -> list[Job]:
+    """Return the jobs of `build` that are left, each called as the network that it makes."""
     try:
-        from onnx_models.paper.models.pipeline import make_all
+        from onnx_models.paper.models.pipeline import network_jobs
     except ImportError as error:
         raise MissingExtraError(f"the networks need {error.name}: pip install 'accel_sim[train]'") from error
-    make_all(folder, recipe, report or _to_stderr)
+    return network_jobs(folder, recipe, report or _to_stderr)
 
 
-def compare(folder: Path, recipe: Recipe, report: Callable[[str], None] | None = None) -> None:
+def compare(folder: Path, recipe: Recipe, report: Callable[[str], None] | None = None, workers: int = 1) -> None:
     """Make what the networks of a finished build are compared with; it goes on where it was stopped.
 
     Writes ``recovery.json`` (see `onnx_models.paper.models.recovery`) and ``retraining.json`` (see `retraining`).
 
     Parameters
     ----------
-    folder, recipe, report
+    folder, recipe, report, workers
         As for `build`.
 
     Raises
@@ -69,13 +77,18 @@ def compare(folder: Path, recipe: Recipe, report: Callable[[str], None] | None =
     ValueError
         If the folder lacks a network or holds those of another recipe.
     """
+    run_jobs(compare_jobs(folder, recipe, report), workers)
+
+
+def compare_jobs(folder: Path, recipe: Recipe, report: Callable[[str], None] | None = None) -> list[Job]:
+    """Return the jobs of `compare` that are left; they wait for those of `build_jobs`."""
     try:
-        from onnx_models.paper.models.recovery import recover
-        from onnx_models.paper.models.retraining import retrain
+        from onnx_models.paper.models.recovery import recovery_jobs
+        from onnx_models.paper.models.retraining import retraining_jobs
     except ImportError as error:
         raise MissingExtraError(f"the controls need {error.name}: pip install 'accel_sim[train]'") from error
-    recover(folder, recipe, report or _to_stderr)
-    retrain(folder, recipe, report or _to_stderr)
+    say = report or _to_stderr
+    return [*recovery_jobs(folder, recipe, say), *retraining_jobs(folder, recipe, say)]
 
 
 def _to_stderr(line: str) -> None:

@@ -7,22 +7,24 @@ HardSigmoid in Sigmoid's place, as AMD's quantisers do unless told otherwise (se
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from onnx_models.paper.data import load_pictures
+from onnx_models.paper.jobs import Job
 from onnx_models.paper.models.fast_tuning import fine_tune
 from onnx_models.paper.models.int8_networks import scores
+from onnx_models.paper.models.pipeline import Report, in_workshop
 from onnx_models.paper.models.post_training import quantise
 from onnx_models.paper.models.quantised import Quantised
 from onnx_models.paper.models.scheme import DPU, Code, Floats, Scheme, smallest_power_of_two
 from onnx_models.paper.models.scoring import drop, worst_drop
-from onnx_models.paper.models.workshop import Workshop, claim, one_thread, write_text
+from onnx_models.paper.models.workshop import Workshop, claim, read_network_record, write_text
 from onnx_models.paper.recipe import ACTIVATIONS, QUANTISED_VERSIONS, Recipe
 from onnx_models.paper.retrained import RECOVERY
 
@@ -65,13 +67,14 @@ SETTINGS: Final[dict[str, Scheme]] = {
 }
 
 
-def recover(folder: Path, recipe: Recipe, report: Callable[[str], None]) -> None:
-    """Quantise every float network in every setting, and fine-tune where the recipe's limit is passed.
+def recovery_jobs(folder: Path, recipe: Recipe, report: Report) -> list[Job]:
+    """Return the jobs that quantise every float network in every setting and fine-tune it where that costs much.
 
     Parameters
     ----------
     folder
-        What `onnx_models.paper.models.build` filled. Gets ``recovery.json``, and a record per case among its own.
+        What `onnx_models.paper.models.build` fills. Gets a record per case among its own, and the last job writes
+        ``recovery.json``.
     recipe
         That of the folder.
     report
@@ -80,13 +83,25 @@ def recover(folder: Path, recipe: Recipe, report: Callable[[str], None]) -> None
     Raises
     ------
     ValueError
-        The folder lacks a network or belongs to another recipe.
+        The folder belongs to another recipe.
     """
     claim(folder, recipe)
-    with one_thread():
-        shop = Workshop(folder, recipe, load_pictures(recipe, folder / "scenes", report), report)
-        found = [_case(shop, network, setting) for network, setting in cases()]
-    write_text(folder / RECOVERY, json.dumps(found, indent=1) + "\n")
+    jobs = [
+        Job(_label(network, setting), partial(in_workshop, folder, recipe, report, _case, network, setting), (network,))
+        for network, setting in cases()
+        if read_network_record(folder, _label(network, setting)) is None
+    ]
+    return [*jobs, Job(RECOVERY, partial(gather_recovery, folder), tuple(job.name for job in jobs))]
+
+
+def gather_recovery(folder: Path) -> None:
+    """Write ``recovery.json``: the records of all cases."""
+    found = [read_network_record(folder, _label(*case)) for case in cases()]
+    write_text(folder / RECOVERY, json.dumps([record for record in found if record is not None], indent=1) + "\n")
+
+
+def _label(network: str, setting: str) -> str:
+    return f"{network}-{setting}.recovery"
 
 
 def cases() -> Iterator[tuple[str, str]]:
@@ -98,19 +113,14 @@ def cases() -> Iterator[tuple[str, str]]:
                     yield f"{activation}-{version}", setting
 
 
-def _case(shop: Workshop, network: str, setting: str) -> dict[str, Any]:
-    """Return the record of a case; made unless it is there."""
-    path = shop.work / f"{network}-{setting}.recovery.json"
-    if path.exists():
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return found
+def _case(shop: Workshop, network: str, setting: str) -> None:
+    """Make the record of a case."""
     float_record = shop.record(network)
     if float_record is None:
         raise ValueError(f"{shop.folder} has no {network}: run the step 'models' first")
     record = _measured(shop, float_record, setting)
-    write_text(path, json.dumps(record, indent=1) + "\n")
+    write_text(shop.work / f"{_label(network, setting)}.json", json.dumps(record, indent=1) + "\n")
     shop.report(f"{network}, {setting}: lost {record['lost_points']}, left {record['left_points']}")
-    return record
 
 
 def _measured(shop: Workshop, float_record: dict[str, Any], setting: str) -> dict[str, Any]:

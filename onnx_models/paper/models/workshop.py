@@ -35,8 +35,7 @@ class Workshop:
 
     def record(self, name: str) -> dict[str, Any] | None:
         """Return the record of a finished network, None if it is not finished."""
-        path = self.work / f"{name}.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+        return read_network_record(self.folder, name)
 
     def finish(self, name: str, proto: onnx.ModelProto, record: Mapping[str, Any]) -> None:
         """Write a network's file and then, last, its record, which says that all of it is there."""
@@ -55,6 +54,12 @@ class Workshop:
         """Return a finished network."""
         state = torch.load(self.work / f"{name}.pt", weights_only=True)
         return from_state(activation, self.recipe.levels, state)
+
+
+def read_network_record(folder: Path, name: str) -> dict[str, Any] | None:
+    """Return the record of a finished network of a folder, None if it is not finished."""
+    path = folder / "work" / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
 def claim(folder: Path, recipe: Recipe) -> None:
@@ -85,8 +90,8 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file in one step."""
-    partial = path.with_name(path.name + ".partial")
+    """Write a file in one step; several processes may do so at once."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     partial.write_bytes(data)
     os.replace(partial, path)
 

@@ -24,6 +24,7 @@ def test_one_must_say_what_to_do(capsys):
         (["--images", "0"], "--images is 0: it must be 1 or more"),
         (["--faults", "-3"], "--faults is -3"),
         (["--filters", "0"], "--filters is 0"),
+        (["--workers", "0"], "--workers is 0"),
         (["--margin", "1.5"], "--margin is 1.5: it must lie between 0 and 1"),
         (["--margin", "nan"], "--margin is nan"),
     ],
@@ -54,13 +55,13 @@ def test_the_whole_pipeline_on_a_miniature(tmp_path, monkeypatch):
     for name in ("torch", "torch_pruning", "earthlib", "pvlib"):
         pytest.importorskip(name)
     arguments = ["--size", "miniature", "--folder", str(tmp_path)]
-    assert command.main(["--all", *arguments]) == 0
+    assert command.main(["--all", "--workers", "2", *arguments]) == 0
     out = tmp_path / "report"
     page = (out / "reproduction.md").read_text(encoding="utf-8")
     assert page.count("\n| ") > 60
     record = read_record(out / "measurements" / "paper")
     assert len(record["float"]) == 6
-    assert len(record["int8"]) == 9
+    assert len(record["int8"]) == 12
     assert len(all_claims(record)) >= 20
     assert record["speed"]["differing"] == 0
     assert {entry["seed"] for entry in record["repeats"]} == {8}
@@ -75,7 +76,8 @@ def test_the_whole_pipeline_on_a_miniature(tmp_path, monkeypatch):
     monkeypatch.setattr(FloatRunner, "run", fail)
     before = json.dumps(record)
     monkeypatch.setattr("onnx_models.paper.report.record.COMPARED", 1)
-    assert command.main(["--step", "float", "--step", "int8", "--step", "limits", *arguments]) == 0
+    again = ["--step", "float", "--step", "int8", "--step", "limits", "--step", "controls", "--workers", "1"]
+    assert command.main([*again, *arguments]) == 0
     assert command.main(["--step", "page", *arguments]) == 0
     assert json.dumps(read_record(out / "measurements" / "paper")) == before
     assert (out / "reproduction.md").read_text(encoding="utf-8") == page
@@ -89,7 +91,18 @@ def test_the_whole_pipeline_on_a_dataset_in_miniature(tmp_path):
         pytest.importorskip(name)
     dataset = tmp_path / "HSIDrive20"
     write_folder(dataset, {"training": 24, "validation": 6, "test": 6}, (16, 32), (54, 101))
-    arguments = ["--size", "miniature", "--faults", "3", "--folder", str(tmp_path / "run"), "--dataset", str(dataset)]
+    arguments = [
+        "--size",
+        "miniature",
+        "--faults",
+        "3",
+        "--workers",
+        "1",
+        "--folder",
+        str(tmp_path / "run"),
+        "--dataset",
+        str(dataset),
+    ]
     assert command.main(["--all", *arguments]) == 0
     out = tmp_path / "run" / "report"
     page, record = (out / "reproduction.md").read_text("utf-8"), read_record(out / "measurements" / "paper")

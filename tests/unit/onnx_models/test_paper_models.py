@@ -16,6 +16,7 @@ pytest.importorskip("pvlib")
 import accel_sim  # noqa: E402
 from onnx_models import quantise  # noqa: E402
 from onnx_models.paper.data import Split, load_pictures  # noqa: E402
+from onnx_models.paper.jobs import run_jobs  # noqa: E402
 from onnx_models.paper.models import (  # noqa: E402
     build,
     compare,
@@ -220,6 +221,23 @@ def test_a_stopped_build_ends_with_the_same_files(folder, tmp_path):
     assert len(json.loads((tmp_path / "models.json").read_text(encoding="utf-8"))["models"]) == 5
 
 
+def test_several_processes_make_the_same_files(folder, tmp_path):
+    (tmp_path / "scenes").symlink_to(folder / "scenes")
+    build(tmp_path, RECIPE, workers=3)
+    names = sorted(path.name for path in folder.glob("*.onnx"))
+    assert len(names) == 21
+    assert sorted(path.name for path in tmp_path.glob("*.onnx")) == names
+    for name in names:
+        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
+    assert not list(tmp_path.glob("*.partial*"))
+    with np.load(tmp_path / "test.npz") as one, np.load(folder / "test.npz") as other:
+        np.testing.assert_array_equal(one["images"], other["images"])
+    found, wanted = (json.loads((where / "models.json").read_text("utf-8")) for where in (tmp_path, folder))
+    for entry in (*found["models"], *wanted["models"]):
+        del entry["training_seconds"]
+    assert found == wanted
+
+
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_the_float_file_computes_what_torch_does(network, activation):
     model = from_state(activation, 2, network[0].state_dict())
@@ -313,9 +331,9 @@ def test_a_hard_sigmoid_learns_to_stand_in_for_a_sigmoid(network):
 
 def test_comparing_needs_a_build(tmp_path, folder):
     (tmp_path / "scenes").symlink_to(folder / "scenes")
-    for step, missing in ((recovery.recover, "relu-original"), (retraining.retrain, "relu-original")):
-        with pytest.raises(ValueError, match=f"has no {missing}: run the step 'models' first"):
-            step(tmp_path, RECIPE, _say)
+    for jobs in (recovery.recovery_jobs, retraining.retraining_jobs):
+        with pytest.raises(ValueError, match="has no relu-original: run the step 'models' first"):
+            run_jobs(jobs(tmp_path, RECIPE, _say), 1)
     assert not list(tmp_path.glob("*.json"))
 
 
