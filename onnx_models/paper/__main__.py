@@ -57,10 +57,13 @@ def recipe_of(options: argparse.Namespace) -> Recipe:
         value = getattr(options, name)
         if value is not None and value < 1:
             raise ValueError(f"--{name} is {value}: it must be 1 or more")
+    if options.repeats is not None and options.repeats < 0:
+        raise ValueError(f"--repeats is {options.repeats}: it must be 0 or more")
     if options.margin is not None and not (math.isfinite(options.margin) and 0 < options.margin < 1):
         raise ValueError(f"--margin is {options.margin}: it must lie between 0 and 1, for instance 0.025")
     given = {
         "dataset": options.dataset, "filters": options.filters, "images": options.images, "per_set": options.faults,
+        "repeats": options.repeats,
     }  # fmt: skip
     recipe: Recipe = getattr(Recipe, options.size)()
     return dataclasses.replace(recipe, **{key: value for key, value in given.items() if value is not None})
@@ -75,9 +78,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--folder", type=Path, default=Path("build/paper"), help="models and results (build/paper)")
     parser.add_argument("--out", type=Path, help="folder of page, figures and data (docs; FOLDER/report unless full)")
     parser.add_argument("--dataset", type=Path, help="folder HSIDrive20 of HSI-Drive v2.0 in place of synthetic scenes")
-    parser.add_argument("--filters", type=int, help="channels of the finest level (full: 16; the paper: 32)")
+    parser.add_argument("--filters", type=int, help="channels of the finest level (full and the paper: 32)")
     parser.add_argument("--images", type=int, help="test pictures that the faults are judged on")
     parser.add_argument("--faults", type=int, help="faults per kind of parameter (the paper: 1550)")
+    parser.add_argument("--repeats", type=int, help="further seeds that the originals are trained from (full: 2)")
     parser.add_argument("--margin", type=float, help="instead: margin of error at 95 %% per kind, such as 0.025")
     parser.add_argument(
         "--workers", type=int, default=_cores(), help="processes (one per core); the results do not depend on it"
@@ -124,7 +128,7 @@ def command_of(options: argparse.Namespace) -> str:
         words.append(f"--size {options.size}")
     words += [
         f"--{name} {getattr(options, name)}"
-        for name in ("filters", "images", "faults", "margin", "dataset")
+        for name in ("filters", "images", "faults", "margin", "repeats", "dataset")
         if getattr(options, name) is not None
     ]
     return " ".join(words)

@@ -40,6 +40,7 @@ def campaign_jobs(folder: Folder, margin: float | None, steps: Collection[str]) 
     if "int8" in steps:
         found += [job("int8", name, partial(run.one_int8, folder, name, margin, say)) for name in int8_names()]
     if "limits" in steps:
+        found += [job("fault-free", name, partial(run.one_fault_free, folder, name, say)) for name in float_names()]
         for name in float_names():
             # Whichever comes first runs what the campaign without limits lacks, so they take turns.
             kinds = ("float", *POLICIES)

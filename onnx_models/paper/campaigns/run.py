@@ -12,6 +12,7 @@ from onnx_models.paper.campaigns.pictures import Folder, buffer_names, float_nam
 from onnx_models.paper.campaigns.speed import Speed, measure
 from onnx_models.paper.mitigations.clipping import POLICIES
 from onnx_models.paper.mitigations.limits_campaign import run_limited
+from onnx_models.paper.mitigations.protected_runs import run_fault_free
 from onnx_models.paper.recipe import ACTIVATIONS
 from onnx_models.paper.retrained import repeat_folder, repeat_name, repeat_seeds
 
@@ -91,6 +92,15 @@ def one_limited(folder: Folder, campaign: Campaign, policy: str, say: Say) -> Ca
 def one_policy(folder: Folder, name: str, policy: str, margin: float | None, say: Say) -> Campaign:
     """Run a quarter of a float model's faults with range limits, after those without that are left."""
     return one_limited(folder, one_float(folder, name, margin, say), policy, say)
+
+
+def one_fault_free(folder: Folder, name: str, say: Say) -> dict[str, Any]:
+    """Run a float model with and without protection on all test pictures, without faults."""
+    images, labels = folder.test()
+    target = folder.path / "campaigns" / f"{name}-fault-free.json"
+    if not target.exists():
+        say(f"{name}: fault-free runs with protection")
+    return run_fault_free(folder.model(name), images, labels, folder.calibration, target)
 
 
 def buffers(folder: Folder, say: Say) -> dict[str, Any]:

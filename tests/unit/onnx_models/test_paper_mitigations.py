@@ -17,6 +17,7 @@ from onnx_models.paper.mitigations.effects import comparisons, fault_free, manti
 from onnx_models.paper.mitigations.hamming import Secded
 from onnx_models.paper.mitigations.limits_campaign import effect, first_rows, reduced, run_limited
 from onnx_models.paper.mitigations.mantissa_ecc import decode, encode, protected, survives
+from onnx_models.paper.mitigations.protected_runs import run_fault_free
 from tests.unit.onnx_models.paper_network import network, scenes
 
 IMAGES, LABELS = scenes()
@@ -149,6 +150,31 @@ def test_fault_free_networks_are_compared_with_the_plain_one():
     assert 0 <= found["mantissa"]["changed_pixels"] < 0.05
     tight = fault_free(network(), IMAGES, LABELS, IMAGES[:1] * 0.1)
     assert tight["saturate"]["changed_pixels"] > 0
+
+
+def test_fault_free_runs_are_kept_for_the_same_network_and_pictures(tmp_path, monkeypatch):
+    path, target = tmp_path / "n.onnx", tmp_path / "campaigns" / "n.json"
+    path.write_bytes(network().SerializeToString())
+    found = run_fault_free(path, IMAGES, LABELS, IMAGES, target)
+    assert found == fault_free(network(), IMAGES, LABELS, IMAGES)
+
+    class AgainError(Exception):
+        pass
+
+    def run(*_):
+        raise AgainError
+
+    monkeypatch.setattr("onnx_models.paper.mitigations.protected_runs.fault_free", run)
+    assert run_fault_free(path, IMAGES, LABELS, IMAGES, target) == found
+    for images, labels, limits in (
+        (IMAGES[::-1], LABELS, IMAGES), (IMAGES, 1 - LABELS, IMAGES), (IMAGES, LABELS, IMAGES[:1])
+    ):  # fmt: skip
+        with pytest.raises(AgainError):
+            run_fault_free(path, images, labels, limits, target)
+    path.write_bytes(network(filters=2).SerializeToString())
+    with pytest.raises(AgainError):
+        run_fault_free(path, IMAGES, LABELS, IMAGES, target)
+    assert [one.name for one in target.parent.iterdir()] == ["n.json"]
 
 
 def test_comparisons_are_counted():
