@@ -90,7 +90,7 @@ class Recipe:
         If a size cannot be; the message names the field, its value and the limit.
     """
 
-    filters: int = 16
+    filters: int = 32
     levels: int = 5
     height: int = 64
     width: int = 128
@@ -116,8 +116,9 @@ class Recipe:
         """Refuse sizes that cannot be."""
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, int) and not isinstance(value, bool) and field.name != "seed" and value < 1:
-                raise ValueError(f"{field.name} is {value}: it must be 1 or more")
+            least = {"seed": None, "repeats": 0}.get(field.name, 1)
+            if isinstance(value, int) and not isinstance(value, bool) and least is not None and value < least:
+                raise ValueError(f"{field.name} is {value}: it must be {least} or more")
         step = 2**self.levels
         if self.height % step or self.width % step:
             raise ValueError(
@@ -129,7 +130,7 @@ class Recipe:
 
     @classmethod
     def full(cls) -> "Recipe":
-        """Return the run whose results are committed: half the paper's width, pictures of 64 x 128."""
+        """Return the run whose results are committed: the paper's width, pictures of 64 x 128."""
         return cls()
 
     @classmethod

@@ -82,7 +82,8 @@ def protection_answer(record: Record) -> str:
         rest = [ratio(p["after"], p["before"])["best"] for p in own]
         cost = [100 * p["check_bits"] / p["stored_bits"] for p in own]
         lines.append(
-            f"* SECDED on the {own[0]['data_bits']}-bit biases of pruned int8 networks leaves {100 * min(rest):.0f} to "
-            f"{100 * max(rest):.0f} % of the error rate per upset for {min(cost):.1f} to {max(cost):.1f} % more bits."
+            f"* SECDED on the {own[0]['data_bits']}-bit biases of pruned int8 networks leaves {100 * min(rest):.3g} "
+            f"to {100 * max(rest):.3g} % of the error rate per upset for {min(cost):.2f} to {max(cost):.2f} % more "
+            "bits."
         )
     return "On the same faults:\n\n" + "\n".join(lines)

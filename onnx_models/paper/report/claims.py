@@ -109,9 +109,9 @@ def floats(record: Record, version: str) -> dict[str, Record]:
     return {a: record["float"][f"{a}-{version}"] for a in ACTIVATIONS}
 
 
-def int8s(record: Record, scheme: str = "tflite") -> dict[str, Record]:
-    """Return activation function to the summary of the pruned int8 network's campaign."""
-    return {a: record["int8"][f"{a}-pruned2-{scheme}"] for a in ACTIVATIONS}
+def int8s(record: Record, scheme: str = "tflite", version: str = "pruned2") -> dict[str, Record]:
+    """Return activation function to the summary of the campaign on an int8 network, by default the pruned one."""
+    return {a: record["int8"][f"{a}-{version}-{scheme}"] for a in ACTIVATIONS}
 
 
 def model_of(record: Record, activation: str, version: str) -> Record:

@@ -275,7 +275,7 @@ def _pruning_raises(record: Record) -> Claim:
     checks = tuple(ordered(TITLE[a], *pair) for a, pair in pairs.items())
     upsets = {a: [record["float"][f"{a}-{v}"]["upsets"]["critical"] for v in reversed(VERSIONS)] for a in ACTIVATIONS}
     per_upset = listed((TITLE[a], times(*pair)) for a, pair in upsets.items())
-    why = "the networks here are smaller than the paper's, and have less to spare before they are pruned"
+    why = "what a network has to spare before it is pruned depends on its pictures and its training"
     if all(above(*pair) for pair in upsets.values()):
         why = (
             "a mean over tensors hides what pruning takes away: the many weights of the base that do nothing. Upsets "

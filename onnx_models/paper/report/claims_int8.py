@@ -112,7 +112,7 @@ def _accuracy(record: Record) -> Claim:
         for measure in ("global", "weighted") for a in BOUNDED
     )  # fmt: skip
     ours = listed((TITLE[a], f"{iou['global']:.1f} / {iou['weighted']:.1f}") for a, iou in found.items())
-    why = "different pictures, smaller networks, one training each"
+    why = "different pictures, shorter training, one training each"
     return Claim(
         "int8-iou", "Table III", "The pruned int8 network with ReLU is the most accurate",
         "one training each, so no interval", listed((TITLE[a], f"{g} / {w}") for a, (g, w) in PAPER_INT8.items()),

@@ -94,8 +94,8 @@ def _rule(record: Record) -> Claim:
         for a, m in found.items()
     )
     why = (
-        "the networks here are smaller than the paper's, so they have less to spare, and fine-tuning is shorter; the "
-        "same shares of the operations were removed, whatever it cost"
+        "fine-tuning is shorter than the paper's, and the pictures are others; the same shares of the operations were "
+        "removed, whatever it cost"
     )
     return Claim(
         "pruning-rule", "II-B", "After both prunings global and weighted IoU have lost 1.5 points or less",
@@ -147,7 +147,7 @@ def _compression(record: Record) -> Claim:
         ]
     why = (
         "the removed operations are an input of the procedure; how many parameters go with them depends on where the "
-        "sensitivity analysis finds spare channels, and in a narrower network the base has fewer of them"
+        "sensitivity analysis finds spare channels, and how many the base has of them"
     )
     return Claim(
         "compression", "Table II, V", "ReLU and HardSigmoid lose over 95 % of the parameters and about 70 % of the "
@@ -226,10 +226,11 @@ def _fine_tuning(record: Record) -> Claim:
     why = "the calibration pictures, without labels, do not hold all that was lost"
     return Claim(
         "fast-fine-tuning", "II-C", "Fast fine-tuning recovers what quantisation lost",
-        "settings of the DPU-like scheme that are harder by intent, fine-tuned where they lose more than "
-        f"{limit:g} IoU points; more than half of the lost points back, both measures; one training each, no interval",
+        "the two schemes, and settings of the DPU-like one that are harder by intent, fine-tuned where they lose more "
+        f"than {limit:g} IoU points; more than half of the lost points back, both measures; one training each, no "
+        "interval",
         "no numbers before; pruned Sigmoid 90.67 / 80.96 after",
-        f"{plain}. In the harder settings, lost points without to with fine-tuning, global / weighted: {listed(words)}"
+        f"{plain}. Lost points without to with fine-tuning, global / weighted: {listed(words)}"
         if words else f"{plain}; {nothing}", checks,
         {PARTLY: why, NOT: why, UNTESTED: nothing},
     )  # fmt: skip
@@ -243,8 +244,8 @@ def _schemes(record: Record) -> Claim:
     }  # fmt: skip
     checks = tuple(Check(TITLE[a], abs(value) < 0.08) for a, value in found.items())
     why = (
-        "power-of-two scales are coarser than free ones; on networks this small, on our pictures, that shows by more "
-        "than 0.08 points where the check fails"
+        "power-of-two scales are coarser than free ones; on our pictures, which are small, that shows by more than "
+        "0.08 points where the check fails"
     )
     return Claim(
         "schemes", "III-C", "Global IoU of both quantisation schemes differs by less than 0.08", ONE_TRAINING,

@@ -57,8 +57,8 @@ def means(record: Record) -> Figure:
 
 
 STORED: Final = (
-    ("original", "original\nfloat32"), ("pruned2", "pruned\nfloat32"), ("original-tflite", "original\nint8"),
-    ("pruned2-tflite", "pruned\nint8"),
+    ("original", "original\nfloat32"), ("pruned2", "pruned\nfloat32"), ("original-tflite", "original\nTFLite"),
+    ("pruned2-tflite", "pruned\nTFLite"), ("original-dpu", "original\nDPU"), ("pruned2-dpu", "pruned\nDPU"),
 )  # fmt: skip
 
 

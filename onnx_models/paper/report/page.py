@@ -13,6 +13,8 @@ from onnx_models.paper.report.claims import NOT, PARTLY, REPRODUCED, UNTESTED, C
 from onnx_models.paper.report.record import NAME, read_record
 from onnx_models.paper.report.style import STYLE, save
 from onnx_models.paper.report.trainings import seeds_of
+from onnx_models.paper.report.verdicts import HALF_WIDTH, half_width, read_verdicts, write_verdicts
+from onnx_models.paper.report.verdicts import NAME as VERDICTS
 from onnx_models.paper.report.wording import fine_tuning, host_time, introduction, method, not_covered, retrained
 
 Record = Mapping[str, Any]
@@ -34,7 +36,9 @@ def write_page(out: Path) -> None:
     with mpl.rc_context(STYLE):
         for name, figure in (*figures_float.figures(record, cells), *figures_int8.figures(record)):
             save(figure, out / FIGURES / name)
-    (out / "reproduction.md").write_text(render(record), encoding="utf-8")
+    write_verdicts(out / DATA / VERDICTS, all_claims(record))
+    text = render(record, read_verdicts(out / DATA / HALF_WIDTH))
+    (out / "reproduction.md").write_text(text, encoding="utf-8")
 
 
 def all_claims(record: Record) -> list[Claim]:
@@ -42,8 +46,16 @@ def all_claims(record: Record) -> list[Claim]:
     return [*claims_models.claims(record), *claims_float.claims(record), *claims_int8.claims(record)]
 
 
-def render(record: Record) -> str:
-    """Return the page's Markdown; a function of the data alone."""
+def render(record: Record, other: Mapping[str, Mapping[str, str]] | None = None) -> str:
+    """Return the page's Markdown, a function of the data alone.
+
+    Parameters
+    ----------
+    record
+        All results.
+    other
+        Verdicts of a run at half the width, if there is one.
+    """
     found = all_claims(record)
     counts = {v: sum(c.verdict == v for c in found) for v in (REPRODUCED, PARTLY, NOT, UNTESTED)}
     parts = [
@@ -55,6 +67,7 @@ def render(record: Record) -> str:
         "when every comparison that the claim asks for holds, *not reproduced* when none does, *partly* otherwise; a "
         "comparison whose limits leave it open does not hold. *Not tested*: there was nothing to compare.",
         "## Claims", tables.claims(found),
+        *half_width(found, other or {}),
         "## Networks", "Tables I and III of the paper: intersection over union in percent.", tables.accuracy(record),
         "Table II:", tables.sizes(record),
         *([retrained(), tables.controls(record)] if record.get("retraining") else []),

@@ -19,7 +19,7 @@ from onnx_models.paper.campaigns.float_campaign import Campaign
 from onnx_models.paper.campaigns.network import read_network
 from onnx_models.paper.campaigns.pictures import Folder
 from onnx_models.paper.campaigns.summary import float_summary, means, name_of, summary, upsets
-from onnx_models.paper.mitigations.effects import comparisons, fault_free, mantissa_effect, secded_biases
+from onnx_models.paper.mitigations.effects import comparisons, mantissa_effect, secded_biases
 from onnx_models.paper.mitigations.limits_campaign import effect
 from onnx_models.paper.report.deployment import deployment
 from onnx_models.paper.report.exposure import buffer_exposure, parameter_exposure
@@ -96,12 +96,11 @@ def _repeat(activation: str, seed: int, campaign: Campaign) -> dict[str, Any]:
 
 def _protection(folder: Folder, name: str, campaign: Campaign, limited: list[Campaign], say: run.Say) -> dict[str, Any]:
     model = onnx.load(folder.model(name))
-    say(f"{name}: fault-free runs with protection")
-    images, labels = folder.test()
+    images, _ = folder.test(1)
     return {
         "limits": effect(campaign, limited),
         "mantissa": mantissa_effect(campaign),
-        "fault_free": fault_free(model, images, labels, folder.calibration),
+        "fault_free": run.one_fault_free(folder, name, say),
         "work": comparisons(model, *images.shape[2:]),
     }
 

@@ -1,12 +1,13 @@
 """The tables of the page."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
 from typing import Any, Final
 
 from onnx_models.hsi.bands import CLASSES
 from onnx_models.paper.campaigns.network import SETS
 from onnx_models.paper.campaigns.summary import ZONES
-from onnx_models.paper.recipe import ACTIVATIONS, SCHEMES, VERSIONS
+from onnx_models.paper.recipe import ACTIVATIONS, QUANTISED_VERSIONS, SCHEMES, VERSIONS
 from onnx_models.paper.report import trainings
 from onnx_models.paper.report.claims import TITLE, Claim, int8s, model_of, percent, times
 from onnx_models.paper.report.claims_int8 import SCHEME
@@ -161,16 +162,16 @@ def _title(name: str) -> str:
 def int8_rates(record: Record) -> str:
     """Fig. 8 as numbers."""
     lines = []
-    for scheme in SCHEMES:
-        found = int8s(record, scheme)
+    for version, scheme in product(reversed(QUANTISED_VERSIONS), SCHEMES):
+        found = int8s(record, scheme, version)
         for a, s in found.items():
             weights, biases = (s["sets"][k]["tensors"] for k in ("weight", "bias"))
             lines.append([
-                TITLE[a], SCHEME[scheme], str(s["faults"]), percent(weights, 3), percent(biases),
+                _title(f"{a}-{version}"), SCHEME[scheme], str(s["faults"]), percent(weights, 3), percent(biases),
                 percent(s["all"]["tensors"]), percent(s["upsets"]["error"], 3),
                 "" if a == "relu" else times(found["relu"]["all"]["tensors"], s["all"]["tensors"]),
             ])  # fmt: skip
-    head = ["activation", "scheme", "faults", "weights", "biases", "all", "per upset of a stored bit",
+    head = ["network", "scheme", "faults", "weights", "biases", "all", "per upset of a stored bit",
             "ReLU over this one"]  # fmt: skip
     return table(head, lines)
 
@@ -201,7 +202,7 @@ def exposure(record: Record) -> str:
     lines = []
     for a in ACTIVATIONS:
         first = record["exposure"][f"{a}-original"]["exposed_mbit"]
-        for key in (*(key for key, _ in STORED), "pruned2-dpu"):
+        for key, _ in STORED:
             e = record["exposure"][f"{a}-{key}"]
             lines.append([
                 _title(f"{a}-{key}"), f"{e['bits'] / 1e6:.3f}", percent(e["per_upset"], 1),

@@ -14,6 +14,8 @@ SETTING: Final = {
     "extremes": "ranges of the extremes",
     "kernels4": "kernels of 4 bits",
     "replaced": "HardSigmoid in Sigmoid's place",
+    "tflite": "the TFLite-like scheme itself",
+    "dpu": "the DPU-like scheme itself",
 }
 
 
@@ -152,9 +154,27 @@ def against_controls(record: Record) -> dict[str, dict[str, float]]:
     }  # fmt: skip
 
 
+def recovery_cases(record: Record) -> Iterator[Record]:
+    """Yield every quantised network that was fine-tuned because it lost too much, then those made to lose much."""
+    for model in record["models"]:
+        for scheme, int8 in model["int8"].items():
+            tuned = int8.get("fast_fine_tuning")
+            if tuned:
+                lost, left = (
+                    {key: model["iou"][key] - tuned[when][key] for key in model["iou"]}
+                    for when in ("iou_before", "iou_after")
+                )
+                yield {
+                    "activation": model["activation"], "version": model["version"], "setting": scheme,
+                    "iou_float": model["iou"], "iou_plain": tuned["iou_before"], "iou_tuned": tuned["iou_after"],
+                    "lost_points": lost, "left_points": left,
+                }  # fmt: skip
+    yield from record.get("recovery") or ()
+
+
 def recovery_table(record: Record) -> Iterator[list[str]]:
     """Yield a line per network and setting: scores, and points lost per class without and with fast fine-tuning."""
-    for case in record.get("recovery") or ():
+    for case in recovery_cases(record):
         tuned = case["iou_tuned"]
         scores = [case["iou_float"], case["iou_plain"], *([tuned] if tuned else [])]
         cells = [" / ".join(f"{iou[m]:.2f}" for m in MEASURES) for iou in scores]
@@ -175,7 +195,7 @@ def _network(case: Record) -> str:
 def recovery_checks(record: Record) -> tuple[tuple[Check, ...], list[tuple[str, str]]]:
     """Check, case by case, that fast fine-tuning brings back more than half of what was lost, of both measures."""
     checks, words = [], []
-    for case in record.get("recovery") or ():
+    for case in recovery_cases(record):
         if case["iou_tuned"] is None:
             continue
         name, lost, left = f"{_network(case)}, {SETTING[case['setting']]}", case["lost_points"], case["left_points"]

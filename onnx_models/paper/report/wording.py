@@ -6,6 +6,8 @@ from typing import Any, Final
 from onnx_models.paper.report.trainings import seeds_of
 
 Record = Mapping[str, Any]
+PAPER_SIZE: Final = (5, 32)
+"""Levels and filters (Section II-A)."""
 
 
 def introduction(record: Record) -> str:
@@ -26,12 +28,18 @@ def introduction(record: Record) -> str:
         f"{data}\n\nJ. Gutierrez-Zaballa, K. Basterretxea and J. Echanobe, *Designing DNNs for a trade-off between "
         "robustness and processing performance in embedded devices*, train U-Nets with three activation functions, "
         "prune and quantise them, flip single bits of their parameters, and run them on a KV260. This page does the "
-        f"same with smaller means: U-Nets of {recipe['levels']} levels and {recipe['filters']} filters (the paper: 5 "
-        f"and 32), pictures of {recipe['height']} x {recipe['width']} (192 x 384), {recipe['train_scenes']} training "
+        f"same with smaller means: {_networks(recipe)}, pictures of {recipe['height']} x {recipe['width']} (192 x "
+        f"384), {recipe['train_scenes']} training "
         f"scenes, {recipe['schedules']['relu']['epochs']} epochs for ReLU and "
         f"{recipe['schedules']['sigmoid']['epochs']} for the others (200 and 1000); every fault is judged on one of "
         f"{recipe['images']} test pictures, in turn."
     )
+
+
+def _networks(recipe: Record) -> str:
+    if (recipe["levels"], recipe["filters"]) == PAPER_SIZE:
+        return "U-Nets of the paper's width (5 levels, 32 filters, 31.13 million parameters)"
+    return f"U-Nets of {recipe['levels']} levels and {recipe['filters']} filters (the paper: 5 and 32)"
 
 
 def method(record: Record) -> str:
@@ -120,7 +128,8 @@ def fine_tuning(record: Record) -> str:
     """Say which settings of quantisation are harder than the two schemes."""
     recipe = record["recipe"]
     return (
-        "Fast fine-tuning (Section II-C), on settings of the DPU-like scheme that lose more. *Ranges of the extremes*: "
+        "Fast fine-tuning (Section II-C), where a scheme itself costs too much, and on settings of the DPU-like scheme "
+        "that lose more by intent. *Ranges of the extremes*: "
         "every scale is the smallest power of two that saturates nothing, instead of the one of least error. *Kernels "
         "of 4 bits*: everything else as it was. *HardSigmoid in Sigmoid's place*: what AMD's quantisers do unless told "
         f"otherwise. Networks that lose more than {recipe['tuned_from_points']:g} % of global or weighted IoU on "
@@ -147,12 +156,16 @@ def not_covered(record: Record) -> str:
             f"`--step controls` trains the originals from {record['recipe'].get('repeats', 0)} more seeds, after which "
             "this page compares all of them."
         )
-    return f"{trainings}\n{LIMITS}"
+    recipe = record["recipe"]
+    smaller = "" if (recipe["levels"], recipe["filters"]) == PAPER_SIZE else ", smaller networks"
+    return (
+        f"{trainings}\n* Other and smaller pictures, fewer of them, shorter training{smaller}: absolute error rates "
+        "and IoU are not the paper's. Faults are judged on few test pictures, and the limits do not cover the choice "
+        f"of pictures.\n{LIMITS}"
+    )
 
 
 LIMITS: Final = "\n".join([
-    "* Other pictures, fewer of them, smaller networks: absolute error rates and IoU are not the paper's. Faults are "
-    "judged on few test pictures, and the limits do not cover the choice of pictures.",
     "* The paper does not say whether its 1550 faults are per kind of parameter or per tensor, nor how NaN turns into "
     "a class; its figures have no numbers. Where it says nothing, this page takes what is written above.",
     "* The samples of different networks are compared as if independent; the originals share the places of their "

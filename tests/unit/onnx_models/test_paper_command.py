@@ -25,6 +25,7 @@ def test_one_must_say_what_to_do(capsys):
         (["--faults", "-3"], "--faults is -3"),
         (["--filters", "0"], "--filters is 0"),
         (["--workers", "0"], "--workers is 0"),
+        (["--repeats", "-1"], "--repeats is -1: it must be 0 or more"),
         (["--margin", "1.5"], "--margin is 1.5: it must lie between 0 and 1"),
         (["--margin", "nan"], "--margin is nan"),
     ],

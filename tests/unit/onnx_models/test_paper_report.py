@@ -17,6 +17,8 @@ from onnx_models.paper.report.full_size import even_widths, full_size_network, g
 from onnx_models.paper.report.page import all_claims, render
 from onnx_models.paper.report.record import read_record, rounded
 from onnx_models.paper.report.style import STYLE
+from onnx_models.paper.report.verdicts import HALF_WIDTH, half_width, read_verdicts, write_verdicts
+from onnx_models.paper.report.verdicts import NAME as VERDICTS
 from tests.unit.snippets import ROOT
 
 DATA = ROOT / "docs" / "measurements" / "paper"
@@ -133,6 +135,9 @@ def test_fast_fine_tuning_is_tested_where_much_is_lost(record):
         }  # fmt: skip
 
     other = deepcopy(record)
+    for model in other["models"]:
+        for int8 in model["int8"].values():
+            int8.pop("fast_fine_tuning", None)
     other["recovery"] = [case((10, 20), (4.9, 1)), case((10, 20), (5.1, 1)), case((0.5, 0.2), None),
                          case((-1, 0), (-2, 0))]  # fmt: skip
     claim = {c.key: c for c in all_claims(other)}["fast-fine-tuning"]
@@ -141,6 +146,14 @@ def test_fast_fine_tuning_is_tested_where_much_is_lost(record):
     assert render(other).count("| ReLU original | kernels of 4 bits |") == 4
     other["recovery"] = [case((0.5, 0.2), None)]
     assert {c.key: c for c in all_claims(other)}["fast-fine-tuning"].verdict == UNTESTED
+    own = next(m for m in other["models"] if m["name"] == "relu-original")
+    own["int8"]["tflite"]["fast_fine_tuning"] = {
+        "iou_before": {key: value - 3 for key, value in own["iou"].items()},
+        "iou_after": {key: value - 1 for key, value in own["iou"].items()},
+    }
+    claim = {c.key: c for c in all_claims(other)}["fast-fine-tuning"]
+    assert claim.verdict == REPRODUCED
+    assert "ReLU original, the TFLite-like scheme itself 3.0 to 1.0 / 3.0 to 1.0" in claim.ours
 
 
 def test_pruning_is_compared_with_unpruned_networks_of_as_many_epochs(record):
@@ -170,12 +183,43 @@ def test_int8_verdicts_follow_the_data(record):
 
 def test_the_page_is_made_of_the_data(record):
     text = (ROOT / "docs" / "reproduction.md").read_text(encoding="utf-8")
-    assert text == render(record), f"run: {record['command'].replace('--all', '--step page')}"
+    assert text == render(record, read_verdicts(DATA / HALF_WIDTH)), (
+        f"run: {record['command'].replace('--all', '--step page')}"
+    )
     assert "**Synthetic scenes.**" in text.split("\n\n")[2]
     rows = re.findall(r"^\| \d+ \| .*\*\*(reproduced|partly|not reproduced|not tested)\*\*", text, re.MULTILINE)
     assert rows == [claim.verdict for claim in all_claims(record)]
+    assert [line["verdict"] for line in read_verdicts(DATA / VERDICTS).values()] == rows
     for target in re.findall(r"\]\(((?:figures|measurements)/[^)]*)\)", text):
         assert (ROOT / "docs" / target).stat().st_size > 1000
+
+
+def test_two_widths_are_compared_claim_by_claim(record, tmp_path):
+    claims = all_claims(record)
+    assert read_verdicts(tmp_path / "none.csv") == {}
+    assert half_width(claims, {}) == []
+    write_verdicts(tmp_path / "claims.csv", claims)
+    other = read_verdicts(tmp_path / "claims.csv")
+    assert list(other) == [claim.key for claim in claims]
+    assert half_width(claims, other)[1].endswith(f"{len(claims)} of {len(claims)} verdicts are the same.")
+    changed = claims[3]
+    other[changed.key] |= {"verdict": "elsewhere", "ours": "another number"}
+    section = half_width(claims, other)
+    assert f"{len(claims) - 1} of {len(claims)} verdicts" in section[1]
+    assert section[2].splitlines()[2:] == [
+        f"| {changed.statement} | {changed.verdict} ({changed.tally}) | elsewhere ({changed.tally}) | another number |"
+    ]
+    assert "\n\n".join(section) in render(record, other)
+
+
+def test_the_width_is_said(record):
+    other = deepcopy(record)
+    other["recipe"] |= {"levels": 5, "filters": 32}
+    assert "U-Nets of the paper's width (5 levels, 32 filters, 31.13 million parameters)" in render(other)
+    other["recipe"]["filters"] = 16
+    text = render(other)
+    assert "U-Nets of 5 levels and 16 filters (the paper: 5 and 32)" in text
+    assert "shorter training, smaller networks: absolute" in text
 
 
 def test_every_figure_is_there_twice(record):
