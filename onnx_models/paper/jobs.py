@@ -4,6 +4,8 @@ What a job computes does not depend on how many there are: every job has its own
 """
 
 import multiprocessing
+import os
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -55,7 +57,8 @@ def run_jobs(jobs: Sequence[Job], workers: int) -> None:
         for job in jobs:
             job.call()
         return
-    with ProcessPoolExecutor(min(workers, len(jobs)), multiprocessing.get_context("spawn")) as pool:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(jobs)), context, initializer=_end_with_parent) as pool:
         try:
             _run_in(pool, list(jobs), workers)
         except BrokenProcessPool as error:
@@ -63,6 +66,18 @@ def run_jobs(jobs: Sequence[Job], workers: int) -> None:
                 "a worker process was ended from outside, perhaps for want of memory: the same command goes on from "
                 "here, with --workers 1 it needs the least memory"
             ) from error
+
+
+def _end_with_parent() -> None:
+    """End this process as soon as the one that began it is gone, which may go on with the same files elsewhere."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _run_in(pool: ProcessPoolExecutor, waiting: list[Job], workers: int) -> None:

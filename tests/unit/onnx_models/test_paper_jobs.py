@@ -1,6 +1,7 @@
 """Jobs of the reproduction: order, several processes, errors; and what the command makes of its steps."""
 
 import dataclasses
+import multiprocessing
 import os
 import time
 from functools import partial
@@ -69,6 +70,44 @@ def test_after_an_error_nothing_more_begins(tmp_path, workers):
 def test_a_killed_process_is_said(tmp_path):
     with pytest.raises(CampaignError, match=r"ended from outside.*--workers 1"):
         run_jobs([Job("killed", partial(os._exit, 9)), *_jobs(tmp_path, ("a", ("killed",)))], 2)
+
+
+def _long(folder: Path) -> None:
+    (folder / "began").write_text(str(os.getpid()), encoding="utf-8")
+    time.sleep(60)
+    (folder / "ended").touch()
+
+
+def _command(folder: Path) -> None:
+    run_jobs([Job("long", partial(_long, folder)), Job("other", partial(time.sleep, 60))], 2)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc to see whether a process runs")
+def test_processes_end_with_the_one_that_began_them(tmp_path):
+    """Killed and called again, the command must not meet its former self at work on the same files."""
+    parent = multiprocessing.get_context("spawn").Process(target=_command, args=(tmp_path,))
+    parent.start()
+    for _ in range(300):
+        if (tmp_path / "began").exists() and (tmp_path / "began").read_text("utf-8"):
+            break
+        time.sleep(0.1)
+    worker = int((tmp_path / "began").read_text("utf-8"))
+    parent.kill()
+    parent.join()
+    for _ in range(100):
+        if not _runs(worker):
+            break
+        time.sleep(0.1)
+    assert not _runs(worker)
+
+
+def _runs(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text("utf-8").rsplit(")", 1)[1].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
 
 
 def test_orders_that_cannot_be_are_refused(tmp_path):
