@@ -153,8 +153,8 @@ def not_covered(record: Record) -> str:
         trainings = (
             "* One training per network. Another start value may move an error rate as much as an activation function "
             "does: the limits say what other faults would give, not what other trainings would. "
-            f"`--step controls` trains the originals from {record['recipe'].get('repeats', 0)} more seeds, after which "
-            "this page compares all of them."
+            f"`--repeats {record['recipe'].get('repeats') or 2}` trains the originals from as many more seeds, after "
+            "which this page compares all of them."
         )
     recipe = record["recipe"]
     smaller = "" if (recipe["levels"], recipe["filters"]) == PAPER_SIZE else ", smaller networks"
