@@ -98,15 +98,13 @@ def _jobs(steps: list[str], folder: Folder, options: argparse.Namespace) -> list
     jobs: list[Job] = []
     if "models" in steps and (missing(folder) or folder.records()["recipe_key"] != folder.recipe.models_key()):
         jobs += build_jobs(folder.path, folder.recipe)
-    campaigns = campaign_jobs(folder, options.margin, steps)
+    jobs += campaign_jobs(folder, options.margin, [step for step in steps if step != "controls"])
     if "controls" in steps:
         whole = retraining_is_whole(read_retraining(folder.path), folder.recipe)
         if not whole or read_recovery(folder.path) is None:
-            # The campaigns on them come last, the others need not wait.
-            repeats = [job for job in campaigns if "-seed" in job.name]
-            first = [job for job in campaigns if job not in repeats]
-            return [*jobs, *first, *compare_jobs(folder.path, folder.recipe), *repeats]
-    return jobs + campaigns
+            jobs += compare_jobs(folder.path, folder.recipe)
+        jobs += campaign_jobs(folder, options.margin, ["controls"])
+    return jobs
 
 
 def _record(folder: Folder, out: Path, options: argparse.Namespace) -> None:

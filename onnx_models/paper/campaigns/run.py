@@ -26,10 +26,7 @@ def floats(folder: Folder, margin: float | None, say: Say) -> dict[str, Campaign
 
 def one_float(folder: Folder, name: str, margin: float | None, say: Say) -> Campaign:
     """Run the campaign of a float model."""
-    return run_float(
-        folder.model(name), folder.struck, folder.rows(name), seed=folder.recipe.seed,
-        per_set=None if margin else folder.recipe.per_set, margin=margin, report=_counter(name, say),
-    )  # fmt: skip
+    return _strike(run_float, folder, name, margin, say)
 
 
 def repeated(folder: Folder, margin: float | None, say: Say) -> dict[tuple[str, int], Campaign]:
@@ -67,7 +64,12 @@ def integers(folder: Folder, margin: float | None, say: Say) -> dict[str, Campai
 
 def one_int8(folder: Folder, name: str, margin: float | None, say: Say) -> Campaign:
     """Run the campaign of an int8 model."""
-    return run_int8(
+    return _strike(run_int8, folder, name, margin, say)
+
+
+def _strike(campaign: Callable[..., Campaign], folder: Folder, name: str, margin: float | None, say: Say) -> Campaign:
+    """Run a campaign with the recipe's number of faults, or as many as a margin needs."""
+    return campaign(
         folder.model(name), folder.struck, folder.rows(name), seed=folder.recipe.seed,
         per_set=None if margin else folder.recipe.per_set, margin=margin, report=_counter(name, say),
     )  # fmt: skip
